@@ -1,0 +1,23 @@
+"""The names of dataset findings, and what may be done about each.
+
+The checks themselves are in ``finetune_core.data.checks``; a name enters here with its check.
+"""
+
+from typing import Literal, get_args
+
+FindingCode = Literal[
+    "unreadable-row",
+    "wrong-schema",
+    "empty-output",
+    "empty-instruction",
+    "no-supervised-tokens",
+    "exact-duplicate",
+    "validation-leak",
+    "over-length",
+    "too-few-samples",
+]
+FINDING_CODES: tuple[FindingCode, ...] = get_args(FindingCode)
+
+# "ignore" and not "off": kubectl reads an unquoted off as the boolean false (docs/adr/0002-yaml-as-kubectl-reads-it.md).
+Policy = Literal["enforce", "drop", "warn", "ignore"]
+"""``enforce`` refuses the dataset, ``drop`` leaves the row out and counts it, ``warn`` reports, ``ignore`` is silent."""

@@ -1,0 +1,211 @@
+"""The FineTuneJob: every field here works; a field enters with its behaviour."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from finetune_core.api.base import ApiModel
+from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.location import Location
+
+API_VERSION = "finetune.dev/v1alpha1"
+KIND = "FineTuneJob"
+
+Method = Literal["full", "lora", "qlora"]
+Task = Literal["style", "classification", "knowledge", "reasoning"]
+MethodChoice = Literal["auto", "full", "lora", "qlora"]
+DatasetFormat = Literal["alpaca", "conversations", "messages"]
+FormatChoice = Literal["auto", "alpaca", "conversations", "messages"]
+Precision = Literal["bf16", "fp16", "fp32"]
+Scheduler = Literal["cosine", "linear", "constant"]
+MasterWeights = Literal["fp32", "none"]
+Preset = Literal["conservative", "recent"]
+
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+
+
+class Metadata(ApiModel):
+    """The part of Kubernetes metadata that matters here; the rest is the cluster's and is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str = Field(
+        max_length=45, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="Name of the job; children append up to 18 characters within the 63 that a label may have.",
+    )  # fmt: skip
+
+
+class ValidationFraction(ApiModel):
+    """A share of the training rows, set aside before training."""
+
+    fraction: Fraction = Field(description="Share of the rows kept for validation; 0 for none.")
+
+
+def _validation_kind(value: Any) -> str:
+    """Which of the two forms of ``dataset.validation`` a person meant: a location has a uri."""
+    has_uri = "uri" in value if isinstance(value, dict) else isinstance(value, Location)
+    return "a-location" if has_uri else "a-fraction"
+
+
+Validation = Annotated[
+    Annotated[ValidationFraction, Tag("a-fraction")] | Annotated[Location, Tag("a-location")],
+    Discriminator(_validation_kind),
+]
+
+
+class Dataset(Location):
+    """The training data."""
+
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="Refuse any other content.")
+    format: FormatChoice = Field(default="auto", description="Detected from the first rows unless named.")
+    columns: dict[str, str] = Field(
+        default_factory=dict, max_length=16, description="Field of the format -> name of that field in the data."
+    )
+    task: Task | None = Field(default=None, description="Decides how much data is enough, and the LoRA rank.")
+    max_rows: Count | None = Field(default=None, description="A pilot run on the first N good rows.")
+    validation: Validation = Field(
+        default=ValidationFraction(fraction=0.1), description="A share of the rows, or a dataset of its own."
+    )
+    quality: dict[FindingCode, Policy] = Field(default_factory=dict, description="Policy of single checks.")
+
+
+class Gpu(ApiModel):
+    """The card to train on."""
+
+    type: str = Field(min_length=1, max_length=64, description='Catalogue name or alias, or "cpu".')
+
+
+class Lora(ApiModel):
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685)."""
+
+    rank: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="Rank r of each adapter.")
+    alpha: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Scale: alpha / rank.")
+    dropout: Fraction | None = Field(default=None, description="Dropout before the adapter.")
+    target_modules: Literal["all-linear"] | list[str] | None = Field(
+        default=None, description='"all-linear", or names like [q_proj, v_proj].'
+    )
+
+
+class Quantization(ApiModel):
+    """4-bit base weights of QLoRA (Dettmers et al. 2023, arXiv:2305.14314)."""
+
+    type: Literal["nf4", "fp4"] | None = Field(default=None, description="4-bit data type.")
+    double_quantization: bool | None = Field(default=None, description="Quantise the quantisation constants too.")
+
+
+class Hyperparameters(ApiModel):
+    """Every one optional: a given value always wins, or the plan is infeasible and says so."""
+
+    preset: Preset = Field(default="conservative", description="Learning rates of the course, or of newer evidence.")
+    epochs: Annotated[float, Field(gt=0, le=1000)] | None = Field(default=None, description="Passes over the data.")
+    max_steps: Count | None = Field(default=None, description="Stop after so many optimizer steps.")
+    learning_rate: LearningRate | None = Field(default=None, description="Peak learning rate.")
+    lr_scheduler: Scheduler | None = Field(default=None, description="Shape of the decay after warm-up.")
+    warmup_ratio: Fraction | None = Field(default=None, description="Share of the steps spent warming up.")
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="AdamW weight decay.")
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Clip the gradient norm here."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(default=None, description="Seed of everything random.")
+    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step.")
+    micro_batch_size: Count | None = Field(default=None, description="Rows per forward pass.")
+    gradient_accumulation_steps: Count | None = Field(default=None, description="Forward passes per optimizer step.")
+    cutoff_length: Annotated[int, Field(ge=16, le=2**20)] | None = Field(
+        default=None, description="Longest row, in tokens."
+    )
+    precision: Precision | None = Field(default=None, description="Number format computed with.")
+    master_weights: MasterWeights | None = Field(
+        default=None,
+        description="full only. fp32: fp32 weights and states. none: bf16 weights with Kahan compensation.",
+    )
+    activation_checkpointing: bool | None = Field(
+        default=None, description="Recompute activations instead of keeping them."
+    )
+    train_on_prompt: bool = Field(default=False, description="Supervise the prompt's tokens too.")
+    logging_steps: Count | None = Field(default=None, description="A progress line every so many steps.")
+    lora: Lora = Field(default=Lora(), description="Used by lora and qlora.")
+    quantization: Quantization = Field(default=Quantization(), description="Used by qlora.")
+
+    @model_validator(mode="after")
+    def _batch_sizes_agree(self) -> "Hyperparameters":
+        effective, micro, accumulation = (
+            self.effective_batch_size,
+            self.micro_batch_size,
+            self.gradient_accumulation_steps,
+        )
+        if effective and micro and accumulation and effective != micro * accumulation:
+            raise ValueError(
+                f"effectiveBatchSize {effective} is not microBatchSize {micro} x gradientAccumulationSteps "
+                f"{accumulation} = {micro * accumulation}: give two of the three"
+            )
+        if effective and (micro or accumulation) and effective % (micro or accumulation or 1):
+            raise ValueError(
+                f"effectiveBatchSize {effective} is not a multiple of "
+                f"{'microBatchSize' if micro else 'gradientAccumulationSteps'} {micro or accumulation}"
+            )
+        return self
+
+
+class Samples(ApiModel):
+    """Answers generated before and after training, for people to compare."""
+
+    count: Annotated[int, Field(ge=0, le=32)] = Field(default=4, description="Prompts taken from the validation rows.")
+    prompts: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(
+        default_factory=list, max_length=32, description="Prompts of your own, instead."
+    )
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = Field(default=128, description="Longest answer, in tokens.")
+
+
+class Evaluation(ApiModel):
+    """Loss on the validation rows, and when to stop by it."""
+
+    every_steps: Count | None = Field(default=None, description="Evaluate every so many optimizer steps.")
+    early_stopping_patience: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=3, description="Stop after so many evaluations without improvement; 0 never stops."
+    )
+    min_delta: Annotated[float, Field(ge=0)] = Field(default=0.0, description="A smaller gain is no improvement.")
+    samples: Samples = Field(default=Samples(), description="Answers before and after.")
+
+
+class Checkpoints(ApiModel):
+    """Saved states that an interrupted run resumes from."""
+
+    every_steps: Count = Field(default=100, description="Save every so many optimizer steps.")
+    keep: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="Keep the newest so many.")
+    keep_after_success: bool = Field(default=False, description="Keep them beside the finished model.")
+
+
+class Output(Location):
+    """Where the result goes."""
+
+    overwrite: bool = Field(default=False, description="Replace a model that lies there already.")
+
+    @model_validator(mode="after")
+    def _writable(self) -> "Output":
+        if self.uri.startswith("hf:"):
+            raise ValueError(f"{self.uri!r} cannot be written to: write s3://bucket/prefix or file:///path")
+        return self
+
+
+class FineTuneJobSpec(ApiModel):
+    """Four facts are enough: model, dataset, gpu, output."""
+
+    model: Location
+    dataset: Dataset
+    gpu: Gpu
+    output: Output
+    method: MethodChoice = Field(default="auto", description="auto: the first that fits of full, lora, qlora.")
+    hyperparameters: Hyperparameters = Field(default=Hyperparameters())
+    evaluation: Evaluation = Field(default=Evaluation())
+    checkpoints: Checkpoints = Field(default=Checkpoints())
+
+
+class FineTuneJob(ApiModel):
+    """One fine-tuning job."""
+
+    api_version: Literal["finetune.dev/v1alpha1"]
+    kind: Literal["FineTuneJob"]
+    metadata: Metadata
+    spec: FineTuneJobSpec

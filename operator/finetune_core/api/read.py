@@ -1,0 +1,134 @@
+"""A job file to a FineTuneJob, with one clear line for each thing that is wrong in it."""
+
+import difflib
+import types
+from collections.abc import Iterator
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from finetune_core.api.job import FineTuneJob
+from finetune_core.api.yaml import load_yaml
+from finetune_core.errors import InvalidSpec
+
+
+def read_job(text: str, overrides: list[str] | None = None, base: str | None = None) -> FineTuneJob:
+    """Read a job from YAML.
+
+    Args:
+        text: the YAML of one FineTuneJob.
+        overrides: ``path=value`` each, the path as in ``gpu.type`` (inside ``spec``), the value as YAML.
+        base: folder that relative ``file:`` locations are relative to; without it they are refused.
+
+    Raises:
+        InvalidSpec: every problem found, one to a line.
+    """
+    document = load_yaml(text)
+    if not isinstance(document, dict):
+        raise InvalidSpec("not a FineTuneJob: expected apiVersion, kind, metadata and spec")
+    for override in overrides or []:
+        _override(document, override)
+    if base is not None:
+        _make_absolute(document.get("spec"), base)
+    try:
+        return FineTuneJob.model_validate(document)
+    except ValidationError as error:
+        raise InvalidSpec("\n".join(_explain(error))) from error
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    path, equals, value = override.partition("=")
+    keys = path.removeprefix("spec.").split(".")
+    if not equals or not all(keys):
+        raise InvalidSpec(f"--set {override!r}: write path=value, as in gpu.type=A10")
+    place = document.setdefault("spec", {})
+    for key in keys[:-1]:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise InvalidSpec(f"--set {override!r}: {'.'.join(keys[:-1])} has no fields")
+    place[keys[-1]] = load_yaml(value)
+
+
+def _make_absolute(spec: Any, base: str) -> None:
+    """``file:data.jsonl`` means the file beside the job file, so that a folder can be moved or cloned as a whole."""
+    if not isinstance(spec, dict):
+        return
+    for value in spec.values():
+        _make_absolute(value, base)
+    uri = spec.get("uri")
+    if isinstance(uri, str) and uri.startswith("file:") and not uri.startswith("file:/"):
+        spec["uri"] = f"file://{base}/{uri.removeprefix('file:').removeprefix('./')}"
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    # A union reports one error per member: the first says enough.
+    seen = set()
+    for details in error.errors():
+        path = _field_path(details["loc"])
+        if path not in seen:
+            seen.add(path)
+            yield _explain_one(path, details)
+
+
+def _explain_one(path: str, details: ErrorDetails) -> str:
+    given = details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            return f"{path}: unknown field{_nearest(details['loc'])}"
+        case "missing":
+            return f"{path}: required, but not given"
+        case "bool_type" | "string_type" | "int_type" | "float_type" | "literal_error" if isinstance(given, bool):
+            return (
+                f"{path}: {str(given).lower()} is a boolean, which does not fit here ({details['msg'].lower()}); "
+                "unquoted on, off, yes and no are booleans in Kubernetes YAML"
+            )
+        case "value_error":
+            return f"{path}: {details['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{path}: {_shorten(given)}: {details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+_UNION_MEMBERS = {"a-fraction", "a-location", "list[str]", "[key]"}
+"""Labels that pydantic puts into a path for the member of a union that it tried."""
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _field_path(location: tuple[int | str, ...]) -> str:
+    """The path as the person wrote it: pydantic's names for union members are left out."""
+    path = ""
+    kind: Any = FineTuneJob
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            continue
+        if part in _UNION_MEMBERS or part.startswith("literal["):
+            continue
+        path += f".{part}" if path else part
+        kind = _fields(kind).get(part)
+    return path
+
+
+def _fields(annotation: Any) -> dict[str, Any]:
+    """Names of the fields below an annotation, with their annotations; a union has those of all its members."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
+    if get_origin(annotation) in (Union, types.UnionType):
+        return {name: kind for member in get_args(annotation) for name, kind in _fields(member).items()}
+    return {}
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    """``; did you mean learningRate?``, or the fields there are."""
+    kind: Any = FineTuneJob
+    for part in location[:-1]:
+        fields = _fields(kind)
+        kind = fields.get(str(part), kind) if fields else kind
+    known = list(_fields(kind))
+    lowered = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(str(location[-1]).replace("_", "").lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[close[0]]}?" if close else f"; known here: {', '.join(sorted(known))}"

@@ -1,0 +1,35 @@
+"""What crosses the pod border, as versioned JSON.
+
+``PrepareConfig`` and ``TrainerConfig`` go in by the environment; ``PrepareReport``, ``RunReport`` or a ``Failure``
+come back as the termination message; ``Progress`` lines come back on standard output; ``Manifest`` lies in the store.
+"""
+
+from finetune_core.contract.failure import Failure
+from finetune_core.contract.manifest import MANIFEST_NAME, Manifest, ManifestFile
+from finetune_core.contract.place import Place
+from finetune_core.contract.prepare import FindingCount, PrepareConfig, PrepareReport
+from finetune_core.contract.progress import Progress, format_progress, parse_progress
+from finetune_core.contract.shape import ModelShape
+from finetune_core.contract.statistics import LENGTH_EDGES, DataStatistics, LengthPercentiles
+from finetune_core.contract.train import Artifact, RunReport, TrainerConfig
+
+__all__ = [
+    "LENGTH_EDGES",
+    "MANIFEST_NAME",
+    "Artifact",
+    "DataStatistics",
+    "Failure",
+    "FindingCount",
+    "LengthPercentiles",
+    "Manifest",
+    "ManifestFile",
+    "ModelShape",
+    "Place",
+    "PrepareConfig",
+    "PrepareReport",
+    "Progress",
+    "RunReport",
+    "TrainerConfig",
+    "format_progress",
+    "parse_progress",
+]

@@ -1,0 +1,17 @@
+"""A location with its credentials resolved: what the storage takes."""
+
+from finetune_core.api.base import ApiModel
+
+
+class Place(ApiModel):
+    """A ``Location`` whose Secret has become a folder of files, mounted or otherwise at hand."""
+
+    uri: str
+    credentials: str | None = None
+    """Folder with one file per key (``HF_TOKEN``, ``AWS_ACCESS_KEY_ID``, ..., ``ca.crt``); None: the process's own identity."""
+    endpoint_url: str | None = None
+    region: str | None = None
+
+    def below(self, *parts: str) -> "Place":
+        """The place of that name inside this one."""
+        return self.model_copy(update={"uri": "/".join([self.uri.rstrip("/"), *parts])})

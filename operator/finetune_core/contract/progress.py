@@ -1,0 +1,60 @@
+"""Progress: one JSON line on standard output for each logged step."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, ValidationError
+
+from finetune_core.api.base import ApiModel
+
+PROGRESS_PREFIX = "finetune-progress: "
+
+
+def _from_json(value: Any) -> Any:
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def _to_json(value: float) -> float | str:
+    if math.isnan(value):
+        return "NaN"
+    return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json, when_used="json")]
+"""A float that survives JSON: not-finite values travel as strings."""
+
+
+class Progress(ApiModel):
+    """One logged step. Field names in JSON are snake_case, as in ``metrics.jsonl``."""
+
+    model_config = ApiModel.model_config | {"alias_generator": None, "extra": "ignore"}
+
+    step: int
+    total_steps: int
+    epoch: float
+    time: float
+    """Seconds since the epoch."""
+    loss: Number | None = None
+    """Mean over the supervised tokens since the line before."""
+    eval_loss: Number | None = None
+    learning_rate: float | None = None
+    grad_norm: Number | None = None
+    """Before clipping."""
+    tokens_per_second: float | None = None
+    """Tokens trained on, prompts included and padding not."""
+    peak_memory_bytes: int | None = None
+
+
+def format_progress(progress: Progress) -> str:
+    """The line for standard output, without its newline."""
+    return PROGRESS_PREFIX + progress.to_json()
+
+
+def parse_progress(line: str) -> Progress | None:
+    """The progress in a line of a log; None for any other line, a damaged one included."""
+    if not line.startswith(PROGRESS_PREFIX):
+        return None
+    try:
+        return Progress.model_validate_json(line.removeprefix(PROGRESS_PREFIX))
+    except ValidationError:
+        return None

@@ -1,0 +1,56 @@
+"""The numbers of a model that planning needs, without its weights."""
+
+from finetune_core.api.base import ApiModel
+
+
+class ModelShape(ApiModel):
+    """A dense decoder-only transformer.
+
+    Names as in transformers' ``config.json``; ``finetune_core.planning.shapes`` reads that file into this.
+    """
+
+    model_type: str
+    hidden_size: int
+    intermediate_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    vocab_size: int
+    max_position_embeddings: int
+    tied_embeddings: bool
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    norms_per_layer: int = 2
+    gated_mlp: bool = True
+
+    @property
+    def linear_shapes(self) -> dict[str, tuple[int, int]]:
+        """(in, out) features of each linear of one layer, by its module name."""
+        hidden, heads, kv = self.hidden_size, self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
+        shapes = {
+            "q_proj": (hidden, heads),
+            "k_proj": (hidden, kv),
+            "v_proj": (hidden, kv),
+            "o_proj": (heads, hidden),
+            "up_proj": (hidden, self.intermediate_size),
+            "down_proj": (self.intermediate_size, hidden),
+        }
+        return shapes | ({"gate_proj": (hidden, self.intermediate_size)} if self.gated_mlp else {})
+
+    @property
+    def linear_parameters(self) -> int:
+        """Weights of the linears inside the layers: what QLoRA quantises."""
+        return self.num_layers * sum(rows * columns for rows, columns in self.linear_shapes.values())
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Input embedding, and the head unless it is tied to it."""
+        return self.vocab_size * self.hidden_size * (1 if self.tied_embeddings else 2)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters."""
+        bias = (self.num_heads + 2 * self.num_kv_heads) * self.head_dim if self.qkv_bias else 0
+        norms = self.norms_per_layer * self.hidden_size + (2 * self.head_dim if self.qk_norm else 0)
+        return self.linear_parameters + self.embedding_parameters + self.num_layers * (bias + norms) + self.hidden_size

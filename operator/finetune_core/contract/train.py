@@ -1,0 +1,83 @@
+"""Into and out of a training attempt."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from finetune_core.api.base import ApiModel
+from finetune_core.api.job import Checkpoints, Evaluation, Method
+from finetune_core.api.plan import Plan, ResolvedHyperparameters
+from finetune_core.contract.place import Place
+from finetune_core.contract.prepare import PrepareReport
+from finetune_core.errors import InvalidSpec
+
+
+class TrainerConfig(ApiModel):
+    """What one attempt is told; it travels whole in one environment variable."""
+
+    version: Literal[1] = 1
+    job_name: str
+    job_uid: str
+    attempt: int = 1
+    model: Place
+    output: Place
+    overwrite: bool = False
+    prepared: Place
+    prepare_report: PrepareReport
+    plan: Plan
+    plan_fingerprint: str = Field(description="Checkpoints of another plan are never resumed from.")
+    evaluation: Evaluation
+    checkpoints: Checkpoints
+    device: Literal["cuda", "cpu"]
+
+    @property
+    def method(self) -> Method:
+        """The planned method."""
+        if self.plan.method is None:
+            raise InvalidSpec("the trainer was given an infeasible plan")
+        return self.plan.method
+
+    @property
+    def hyperparameters(self) -> ResolvedHyperparameters:
+        """The planned hyperparameters."""
+        if self.plan.hyperparameters is None:
+            raise InvalidSpec("the trainer was given an infeasible plan")
+        return self.plan.hyperparameters
+
+    @property
+    def checkpoint_place(self) -> Place:
+        """Where this job's checkpoints of this plan lie; a recreated job of the same name never meets them."""
+        return self.output.below("checkpoints", f"{self.job_uid[:8]}-{self.plan_fingerprint[:8]}")
+
+
+class Artifact(ApiModel):
+    """The finished model in the store."""
+
+    uri: str
+    manifest_sha256: str
+    size_bytes: int
+    files: int
+    base_model: str
+    method: Method
+    report_uri: str
+
+
+class RunReport(ApiModel):
+    """The answer of an attempt that finished."""
+
+    version: Literal[1] = 1
+    job_name: str
+    job_uid: str
+    steps: int = Field(description="Optimizer steps taken in all attempts together.")
+    resumed_from_step: int | None = None
+    stopped_early: bool = False
+    best_step: int | None = Field(default=None, description="Step whose weights were exported, where not the last.")
+    train_loss: float
+    eval_loss_before: float | None = None
+    eval_loss: float | None = Field(default=None, description="Validation loss of the exported weights.")
+    supervised_tokens: int
+    seconds: float
+    peak_memory_bytes: int | None = None
+    truncated_rows: int = 0
+    versions: dict[str, str]
+    artifact: Artifact | None = None

@@ -1,0 +1,78 @@
+"""Every error a user can meet, in one tree.
+
+::
+
+    FinetuneError
+    ├── InvalidSpec          the job file, an argument or a flag is wrong
+    ├── DatasetRefused       the data was read, and an enforced check failed
+    ├── DatasetUnavailable   the data could not be read
+    ├── ModelUnavailable     the base model could not be read
+    ├── Infeasible           no plan fits the GPU asked for
+    ├── OutputOccupied       the output place holds another job's model
+    ├── UploadFailed         the result could not be stored
+    ├── StorageError         a location could not be read or written (the caller says whose it was)
+    │   └── NotFound
+    ├── OutOfMemory          the card or the machine ran out of memory
+    ├── Diverged             the loss is no longer a finite number
+    └── TrainerError         anything else that ended training
+
+The message is one line that says what happened, with which value, and what to do. The class name is the failure
+reason that status, events and exit codes use. Anything that is not a FinetuneError is a defect of ours.
+"""
+
+
+class FinetuneError(Exception):
+    """An error with a message for the person who wrote the job."""
+
+    @property
+    def reason(self) -> str:
+        """The failure reason of the public contract: the class's own name."""
+        return type(self).__name__
+
+
+class InvalidSpec(FinetuneError):  # noqa: N818  (the names are the API's failure reasons)
+    """The job file, an argument or a flag is wrong."""
+
+
+class DatasetRefused(FinetuneError):  # noqa: N818
+    """The data was read, and an enforced check failed."""
+
+
+class DatasetUnavailable(FinetuneError):  # noqa: N818
+    """The data could not be read."""
+
+
+class ModelUnavailable(FinetuneError):  # noqa: N818
+    """The base model could not be read."""
+
+
+class Infeasible(FinetuneError):  # noqa: N818
+    """No plan fits the GPU asked for."""
+
+
+class OutputOccupied(FinetuneError):  # noqa: N818
+    """The output place holds another job's model."""
+
+
+class UploadFailed(FinetuneError):  # noqa: N818
+    """The result could not be stored."""
+
+
+class StorageError(FinetuneError):
+    """A location could not be read or written."""
+
+
+class NotFound(StorageError):
+    """Nothing lies at the location."""
+
+
+class OutOfMemory(FinetuneError):  # noqa: N818
+    """The card or the machine ran out of memory."""
+
+
+class Diverged(FinetuneError):  # noqa: N818
+    """The loss is no longer a finite number."""
+
+
+class TrainerError(FinetuneError):
+    """Anything else that ended training."""
