@@ -20,6 +20,9 @@ The message is one line that says what happened, with which value, and what to d
 reason that status, events and exit codes use. Anything that is not a FinetuneError is a defect of ours.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FinetuneError(Exception):
     """An error with a message for the person who wrote the job."""
@@ -30,31 +33,31 @@ class FinetuneError(Exception):
         return type(self).__name__
 
 
-class InvalidSpec(FinetuneError):  # noqa: N818  (the names are the API's failure reasons)
+class InvalidSpec(FinetuneError):
     """The job file, an argument or a flag is wrong."""
 
 
-class DatasetRefused(FinetuneError):  # noqa: N818
+class DatasetRefused(FinetuneError):
     """The data was read, and an enforced check failed."""
 
 
-class DatasetUnavailable(FinetuneError):  # noqa: N818
+class DatasetUnavailable(FinetuneError):
     """The data could not be read."""
 
 
-class ModelUnavailable(FinetuneError):  # noqa: N818
+class ModelUnavailable(FinetuneError):
     """The base model could not be read."""
 
 
-class Infeasible(FinetuneError):  # noqa: N818
+class Infeasible(FinetuneError):
     """No plan fits the GPU asked for."""
 
 
-class OutputOccupied(FinetuneError):  # noqa: N818
+class OutputOccupied(FinetuneError):
     """The output place holds another job's model."""
 
 
-class UploadFailed(FinetuneError):  # noqa: N818
+class UploadFailed(FinetuneError):
     """The result could not be stored."""
 
 
@@ -66,13 +69,22 @@ class NotFound(StorageError):
     """Nothing lies at the location."""
 
 
-class OutOfMemory(FinetuneError):  # noqa: N818
+class OutOfMemory(FinetuneError):
     """The card or the machine ran out of memory."""
 
 
-class Diverged(FinetuneError):  # noqa: N818
+class Diverged(FinetuneError):
     """The loss is no longer a finite number."""
 
 
 class TrainerError(FinetuneError):
     """Anything else that ended training."""
+
+
+@contextmanager
+def blamed_on(kind: type[FinetuneError]) -> Iterator[None]:
+    """Storage does not know whose file it was reading; its caller does, and names the failure reason here."""
+    try:
+        yield
+    except StorageError as error:
+        raise kind(str(error)) from error

@@ -8,7 +8,7 @@ from finetune_core.contract.failure import Failure
 from finetune_core.contract.manifest import MANIFEST_NAME, Manifest, ManifestFile
 from finetune_core.contract.place import Place
 from finetune_core.contract.prepare import FindingCount, PrepareConfig, PrepareReport
-from finetune_core.contract.progress import Progress, format_progress, parse_progress
+from finetune_core.contract.progress import Progress, format_progress, format_stage, parse_progress, parse_stage
 from finetune_core.contract.shape import ModelShape
 from finetune_core.contract.statistics import LENGTH_EDGES, DataStatistics, LengthPercentiles
 from finetune_core.contract.train import Artifact, RunReport, TrainerConfig
@@ -31,5 +31,7 @@ __all__ = [
     "RunReport",
     "TrainerConfig",
     "format_progress",
+    "format_stage",
     "parse_progress",
+    "parse_stage",
 ]

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationError
 from finetune_core.api.base import ApiModel
 
 PROGRESS_PREFIX = "finetune-progress: "
+STAGE_PREFIX = "finetune-stage: "
+"""Before a line that says in words what the step does now."""
 
 
 def _from_json(value: Any) -> Any:
@@ -58,3 +60,13 @@ def parse_progress(line: str) -> Progress | None:
         return Progress.model_validate_json(line.removeprefix(PROGRESS_PREFIX))
     except ValidationError:
         return None
+
+
+def format_stage(text: str) -> str:
+    """The line for standard output that says what the step does now, without its newline."""
+    return STAGE_PREFIX + text
+
+
+def parse_stage(line: str) -> str | None:
+    """What a step says it does; None for any other line."""
+    return line.removeprefix(STAGE_PREFIX).strip() if line.startswith(STAGE_PREFIX) else None

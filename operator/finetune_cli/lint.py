@@ -1,0 +1,195 @@
+"""``ftj lint``: check a dataset, say what to do about it, and write the clean part of it."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from finetune_core.api.job import FormatChoice, Task
+from finetune_core.data import (
+    DatasetReport,
+    Finding,
+    Kept,
+    RawRow,
+    Rejected,
+    Rules,
+    advice,
+    examine,
+    exchange_digest,
+    read_rows,
+)
+from finetune_core.errors import DatasetRefused, InvalidSpec
+
+_ROWS_SHOWN = 8
+_BAR_FROM_BYTES = 8 * 2**20
+"""Smaller files are done before a bar could be read."""
+
+_STYLES = {"enforce": "bold red", "drop": "red", "warn": "yellow", "ignore": "dim"}
+_OUTCOMES = {"enforce": "refuses the dataset", "drop": "left out", "warn": "kept", "ignore": "kept"}
+
+
+def lint(
+    data: Annotated[Path, typer.Argument(help="The dataset: JSONL, a JSON array or CSV.", show_default=False)],
+    format: Annotated[FormatChoice, typer.Option(help="Format of the rows.")] = "auto",
+    task: Annotated[Task | None, typer.Option(help="Task, to judge how much data is enough.")] = None,
+    cutoff_length: Annotated[int, typer.Option(min=16, help="Longest row, in tokens.")] = 2048,
+    validation: Annotated[Path | None, typer.Option(help="Validation set, whose rows must not be in DATA.")] = None,
+    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to report.")] = "text",
+    fix: Annotated[
+        Path | None, typer.Option(help="Write the good rows here, and the others to NAME.refused.jsonl beside it.")
+    ] = None,
+) -> None:
+    """Check a dataset before training on it.
+
+    Ends with 0 where the dataset can be trained on, 2 where it cannot be read and 4 where an enforced check failed.
+    """
+    console = Console(stderr=True)
+    rules = Rules(format=format, task=task, cutoff_length=cutoff_length)
+    known = _validation_digests(validation, rules, console) if validation else frozenset()
+    with _fixed_files(fix, data, validation) if fix else nullcontext(_Files()) as files, _rows(data, console) as rows:
+        report = examine(rows, rules, validation=known, keep=files.keep, reject=files.reject)
+
+    if output == "json":
+        typer.echo(report.to_json(indent=2))
+    else:
+        _print_report(report, data, task, console)
+    if fix:
+        console.print(Text(f"{report.used_rows:,} rows to {fix}, {report.rejected_rows:,} to {_refused_path(fix)}"))
+    report.raise_if_refused()
+
+
+def _validation_digests(path: Path, rules: Rules, console: Console) -> frozenset[bytes]:
+    digests: set[bytes] = set()
+    with _rows(path, console) as rows:
+        report = examine(rows, rules.for_validation(), keep=lambda kept: digests.add(exchange_digest(kept.example)))
+    try:
+        report.raise_if_refused()
+    except DatasetRefused as error:
+        raise DatasetRefused(f"validation set {path}: {error}") from error
+    return frozenset(digests)
+
+
+@contextmanager
+def _rows(path: Path, console: Console) -> Iterator[Iterator[RawRow]]:
+    """The rows, with a bar on a terminal while a large file is read."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size < _BAR_FROM_BYTES or not console.is_terminal:
+        yield read_rows(path)
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(path.name, total=size)
+        yield read_rows(path, on_progress=lambda read: progress.update(bar, completed=read))
+
+
+# --fix
+
+
+class _Files:
+    """Where good and refused rows go: nowhere, unless asked for."""
+
+    def __init__(self, good: TextIO | None = None, refused: TextIO | None = None) -> None:
+        self._good = good
+        self._refused = refused
+
+    def keep(self, kept: Kept) -> None:
+        _write(self._good, kept.row.value)
+
+    def reject(self, rejected: Rejected) -> None:
+        row = rejected.row
+        _write(
+            self._refused,
+            {"row": row.number, "code": rejected.code, "message": rejected.message, "value": row.value},
+        )
+
+
+def _write(file: TextIO | None, value: Any) -> None:
+    if file:
+        file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _refused_path(good: Path) -> Path:
+    return good.with_name(f"{good.stem}.refused.jsonl")
+
+
+@contextmanager
+def _fixed_files(good: Path, *inputs: Path | None) -> Iterator[_Files]:
+    """The two files, which appear under their names only when they are whole."""
+    if good.is_dir():
+        raise InvalidSpec(f"--fix {good}: is a folder: name a file")
+    refused = _refused_path(good)
+    for source in inputs:
+        if source and source.exists() and any(path.exists() and path.samefile(source) for path in (good, refused)):
+            raise InvalidSpec(f"--fix {good}: would overwrite {source}: name another file")
+    try:
+        with _atomic(good) as good_file, _atomic(refused) as refused_file:
+            yield _Files(good_file, refused_file)
+    except OSError as error:
+        raise InvalidSpec(f"--fix {good}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _atomic(path: Path) -> Iterator[TextIO]:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# The report for people
+
+
+def _print_report(report: DatasetReport, data: Path, task: Task | None, console: Console) -> None:
+    # Text and not markup: square brackets in a file's name or in a row must not be taken for styles.
+    def line(*parts: str | tuple[str, str]) -> None:
+        console.print(Text.assemble(*parts), soft_wrap=True)
+
+    line((str(data), "bold"), f": {report.format} ({report.format_reason})")
+    line(f"{report.rows:,} rows read, {report.used_rows:,} good, {report.rejected_rows:,} left out")
+    for finding in report.findings:
+        line()
+        _print_finding(finding, line)
+    line()
+    _print_summary(report, task, line)
+
+
+def _print_finding(finding: Finding, line: Callable[..., None]) -> None:
+    heading: list[str | tuple[str, str]] = [(finding.code, _STYLES[finding.policy])]
+    if finding.rows:
+        shown = ", ".join(str(row) for row in finding.rows[:_ROWS_SHOWN])
+        more = f" and {finding.count - _ROWS_SHOWN:,} more" if finding.count > _ROWS_SHOWN else ""
+        rows = "row" if finding.count == 1 else f"{finding.count:,} rows,"
+        heading.append(f"  {_OUTCOMES[finding.policy]}: {rows} {shown}{more}")
+    elif finding.policy == "enforce":
+        heading.append(f"  {_OUTCOMES[finding.policy]}")
+    line(*heading)
+    line(f"  {finding.message}")
+    line(("  fix: ", "bold"), finding.fix)
+
+
+def _print_summary(report: DatasetReport, task: Task | None, line: Callable[..., None]) -> None:
+    statistics, enough = report.statistics, report.sufficient
+    if statistics.rows:
+        lengths = statistics.lengths
+        line(
+            f"tokens{'' if statistics.exact else ', estimated'}: {statistics.tokens:,}, of them in answers "
+            f"{statistics.supervised_tokens:,}; a row has {lengths.p50:,} (median), {lengths.p95:,} (95 %), "
+            f"{lengths.max:,} (longest)"
+        )
+    named = "task not named (--task)" if enough.task == "unknown" else enough.task
+    line(
+        f"amount: {enough.verdict}; {named}: {enough.least:,} at least, {enough.recommended:,} recommended, "
+        f"{report.used_rows:,} here"
+    )
+    if hint := advice(report.used_rows, task):
+        line(f"next: {hint}")

@@ -1,0 +1,116 @@
+"""``ftj run``: prepare, plan, train, as local processes; no cluster."""
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+
+from finetune_cli.exit_codes import INTERRUPTED
+from finetune_cli.job_file import load_job, place_of
+from finetune_cli.plan import infeasible_line
+from finetune_cli.show_plan import show_plan
+from finetune_cli.show_run import RunDisplay, show_summary
+from finetune_cli.steps import Interrupted, run_step
+from finetune_core.api import FineTuneJob, Location, Output, Plan
+from finetune_core.contract import PrepareConfig, PrepareReport, RunReport, TrainerConfig
+from finetune_core.errors import Infeasible
+from finetune_core.planning import Gpu, find_gpu
+from finetune_core.planning import plan as make_plan
+from finetune_storage import open_folder
+from finetune_storage.output import clear, read_manifest
+
+UID_NAMESPACE = uuid.UUID("5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31")
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change the job: --set gpu.type=cpu")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Put the result into this folder.")] = None,
+) -> None:
+    """Fine-tune on this machine: check the data, plan, train, and store model and report.
+
+    Interrupted, the same command goes on from the newest checkpoint.
+    """
+    console = Console(stderr=True)
+    job = load_job(file, overrides or [])
+    if output is not None:
+        job = _with_output(job, output)
+    gpu = find_gpu(job.spec.gpu.type)
+    config = _prepare_config(job)
+    result = open_folder(config.output)
+    manifest = read_manifest(result)
+    if manifest is not None and manifest.job_uid == config.job_uid:
+        if not job.spec.output.overwrite:
+            console.print(f"{job.metadata.name} has finished before; output.overwrite=true would train it again")
+            show_summary(RunReport.model_validate_json(result.read("run-report.json")), config.output, console)
+            return
+        clear(result)
+
+    try:
+        with RunDisplay(job.metadata.name, console) as display:
+            report = PrepareReport.model_validate_json(run_step("prepare", config, display))
+        planned = make_plan(job.spec, report.model_shape, report.statistics, gpu)
+        show_plan(job.metadata.name, planned, console)
+        if not planned.feasible:
+            raise Infeasible(infeasible_line(job.spec, planned))
+        with RunDisplay(job.metadata.name, console) as display:
+            answer = run_step("train", _trainer_config(job, config, report, planned, gpu), display)
+    except Interrupted as interrupted:
+        console.print(f"ftj: {interrupted}; the same command goes on from there", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    show_summary(RunReport.model_validate_json(answer), config.output, console)
+
+
+def _with_output(job: FineTuneJob, folder: Path) -> FineTuneJob:
+    uri = f"file://{quote(str(folder.resolve()))}"
+    output = Output(uri=uri, overwrite=job.spec.output.overwrite)
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"output": output})})
+
+
+def job_uid(job: FineTuneJob) -> str:
+    """A UID that stays the same as long as the job does, so that the same file finds its own checkpoints again."""
+    spec = job.spec.model_dump(mode="json")
+    spec["output"].pop("overwrite")
+    digest = hashlib.sha256(repr(sorted(spec.items())).encode()).hexdigest()
+    return str(uuid.uuid5(UID_NAMESPACE, f"{job.metadata.name}/{digest}"))
+
+
+def _prepare_config(job: FineTuneJob) -> PrepareConfig:
+    dataset = job.spec.dataset
+    return PrepareConfig(
+        job_name=job.metadata.name,
+        job_uid=job_uid(job),
+        model=place_of(job.spec.model),
+        dataset=place_of(dataset),
+        dataset_options=dataset,
+        validation=place_of(dataset.validation) if isinstance(dataset.validation, Location) else None,
+        output=place_of(job.spec.output),
+        train_on_prompt=job.spec.hyperparameters.train_on_prompt,
+        seed=job.spec.hyperparameters.seed or 0,
+    )
+
+
+def _trainer_config(
+    job: FineTuneJob, prepared: PrepareConfig, report: PrepareReport, planned: Plan, gpu: Gpu
+) -> TrainerConfig:
+    decisive = f"{planned.method} {planned.hyperparameters} {job.spec.evaluation} {report.fingerprint}"
+    return TrainerConfig(
+        job_name=prepared.job_name,
+        job_uid=prepared.job_uid,
+        model=prepared.model,
+        output=prepared.output,
+        overwrite=job.spec.output.overwrite,
+        prepared=prepared.prepared,
+        prepare_report=report,
+        plan=planned,
+        plan_fingerprint=hashlib.sha256(decisive.encode()).hexdigest(),
+        evaluation=job.spec.evaluation,
+        checkpoints=job.spec.checkpoints,
+        device="cpu" if gpu.is_cpu else "cuda",
+    )

@@ -1,0 +1,41 @@
+"""Turns that say nothing."""
+
+from finetune_core.data.checks.base import Candidate, Check, stateless
+from finetune_core.data.example import Role
+
+
+def empty_output(candidate: Candidate) -> str | None:
+    """An answer of the assistant is blank, or there is none."""
+    if not candidate.example.contents("assistant"):
+        return "there is no answer"
+    return _blank(candidate, "assistant")
+
+
+def empty_instruction(candidate: Candidate) -> str | None:
+    """A message of the user is blank."""
+    return _blank(candidate, "user")
+
+
+def _blank(candidate: Candidate, role: Role) -> str | None:
+    for number, message in enumerate(candidate.example.messages, start=1):
+        if message.role == role and not message.content.strip():
+            return f"message {number}, of the {role}, is blank"
+    return None
+
+
+# 空白的output: the course's cleaning list, part 3.2.
+EMPTY_OUTPUT = Check(
+    code="empty-output",
+    policy="drop",
+    message="the answer is empty",
+    fix="write the answer, or remove the row: an empty answer teaches the model to say nothing",
+    row=stateless(empty_output),
+)
+
+EMPTY_INSTRUCTION = Check(
+    code="empty-instruction",
+    policy="drop",
+    message="the question is empty",
+    fix="write the question, or remove the row: without one the answer is learned for any question",
+    row=stateless(empty_instruction),
+)

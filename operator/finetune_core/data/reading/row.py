@@ -1,0 +1,94 @@
+"""One row as it lies in the file, readable or not."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+MAX_ROW_BYTES = 16 * 2**20
+"""A larger row is passed over without being held: no model's context holds so much, and memory stays bounded."""
+
+MAX_DEPTH = 100
+"""Deeper nesting is no conversation; whatever walks the row later is safe from running out of stack."""
+
+TOO_LARGE = f"larger than {MAX_ROW_BYTES // 2**20} MiB"
+
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """A row of the source: its fields, or the problem that keeps them from being read."""
+
+    number: int
+    """Counted from 1: the line in JSONL and CSV, the element in a JSON array."""
+    value: dict[str, Any] | None
+    problem: str | None = None
+
+
+def parse_object(number: int, raw: bytes) -> RawRow:
+    """Read one JSON object; whatever is wrong with it becomes the row's problem."""
+    try:
+        value = _DECODER.decode(raw.decode())
+        if isinstance(value, dict):
+            _refuse_hostile(value, raw)
+            return RawRow(number, value)
+        problem = f"{kind_of(value)}, where an object is needed"
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start + 1}"
+    except json.JSONDecodeError as error:
+        problem = f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    except RecursionError:
+        problem = "nested too deeply"
+    except ValueError as error:
+        problem = str(error)  # ours below, or an integer of more digits than Python converts
+    return RawRow(number, None, problem)
+
+
+def kind_of(value: object) -> str:
+    """What a JSON value is, in words."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _refuse_hostile(value: dict[str, Any], raw: bytes) -> None:
+    # Both looks are rare: rows with so many brackets, and rows with escapes outside the basic plane (emoji).
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if _SURROGATE_ESCAPE.search(raw):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("holds half of a surrogate pair (a \\ud800 to \\udfff escape alone)") from error
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return depth
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"field {next(name for name in names if names.count(name) > 1)[:40]!r} is given twice")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)

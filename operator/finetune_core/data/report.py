@@ -1,0 +1,66 @@
+"""The dataset report: ``dataset-report.json``, and what ``ftj lint -o json`` prints."""
+
+from pydantic import Field
+
+from finetune_core.api.base import ApiModel
+from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.job import DatasetFormat
+from finetune_core.contract.prepare import FindingCount
+from finetune_core.contract.statistics import DataStatistics
+from finetune_core.data.checks import Severity
+from finetune_core.data.sufficiency import Sufficiency
+from finetune_core.errors import DatasetRefused
+
+
+class Finding(ApiModel):
+    """Something wrong with the dataset, and where."""
+
+    code: FindingCode
+    severity: Severity
+    policy: Policy = Field(description="The policy that was applied.")
+    count: int = Field(description="Rows it was found in; 1 where it is about the dataset as a whole.")
+    rows: list[int] = Field(description="The first 50 of them: line numbers, or element numbers of a JSON array.")
+    message: str
+    fix: str
+
+
+class DatasetReport(ApiModel):
+    """What was found in a dataset. ``rows`` is ``usedRows`` and ``rejectedRows`` together."""
+
+    rows: int = Field(description="Rows read.")
+    used_rows: int = Field(description="Rows kept, validation rows included.")
+    rejected_rows: int
+    format: DatasetFormat
+    format_reason: str
+    refused: bool = Field(description="An enforced check failed, or no row is left.")
+    findings: list[Finding]
+    statistics: DataStatistics
+    sufficient: Sufficiency
+
+    def with_statistics(self, statistics: DataStatistics) -> "DatasetReport":
+        """The same report with the statistics of the training rows, once validation rows are set aside."""
+        return self.model_copy(update={"statistics": statistics})
+
+    def finding_counts(self) -> list[FindingCount]:
+        """The findings without their rows."""
+        return [
+            FindingCount(code=found.code, severity=found.severity, policy=found.policy, count=found.count)
+            for found in self.findings
+        ]
+
+    def raise_if_refused(self) -> None:
+        """Raise the error of a refused dataset.
+
+        Raises:
+            DatasetRefused: one line that names each enforced finding, or says that no row is left.
+        """
+        if not self.refused:
+            return
+        causes = []
+        for found in self.findings:
+            if found.policy == "enforce":
+                how_many = f", {found.count:,} of {self.rows:,} rows" if found.rows else ""
+                causes.append(f"{found.code}{how_many} ({found.message}): {found.fix}")
+        if not self.used_rows:
+            causes.append(f"no usable row is left of {self.rows:,}")
+        raise DatasetRefused("; ".join(causes))

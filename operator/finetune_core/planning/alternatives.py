@@ -1,0 +1,76 @@
+"""What would fit instead, when nothing does."""
+
+from collections.abc import Callable, Iterator
+
+from finetune_core.api.job import FineTuneJobSpec
+from finetune_core.api.plan import Alternative, Plan
+from finetune_core.contract import DataStatistics, ModelShape
+from finetune_core.planning.gpus import Gpu, catalogue
+from finetune_core.planning.hyperparameters import CUTOFFS
+from finetune_core.planning.shapes import shipped_shape, smaller_models
+
+Decide = Callable[[FineTuneJobSpec, ModelShape, DataStatistics, Gpu], Plan]
+
+MOST_GPUS = 3
+MOST_MODELS = 2
+SHORTEST_CUTOFF = 256
+
+
+def alternatives(
+    spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
+) -> list[Alternative]:
+    """Single changes to the job that make it feasible: on this card first, since they cost nothing, then other cards."""
+    return [
+        *_explicit_qlora(spec, shape, data, gpu, decide),
+        *_smaller_models(spec, data, gpu, decide),
+        *_other_gpus(spec, shape, data, decide),
+    ]
+
+
+def _explicit_qlora(
+    spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
+) -> Iterator[Alternative]:
+    """``auto`` is cautious by its floors; who asks for qlora by name gets it where the memory model says it fits."""
+    explicit = spec.model_copy(update={"method": "qlora"})
+    if spec.method == "auto" and (answer := decide(explicit, shape, data, gpu)).feasible:
+        yield _alternative("method=qlora", answer, "below the rule of thumb, but predicted to fit")
+        return
+    for cutoff in [*reversed(CUTOFFS), SHORTEST_CUTOFF]:
+        if cutoff >= data.lengths.max or cutoff >= (spec.hyperparameters.cutoff_length or cutoff + 1):
+            continue
+        shorter = spec.hyperparameters.model_copy(update={"cutoff_length": cutoff})
+        answer = decide(explicit.model_copy(update={"hyperparameters": shorter}), shape, data, gpu)
+        if answer.feasible:
+            yield _alternative(
+                f"method=qlora hyperparameters.cutoffLength={cutoff}", answer, "rows longer than that lose their end"
+            )
+            return
+
+
+def _smaller_models(spec: FineTuneJobSpec, data: DataStatistics, gpu: Gpu, decide: Decide) -> Iterator[Alternative]:
+    found = 0
+    for uri in smaller_models(spec.model.uri):
+        smaller = shipped_shape(uri)
+        if smaller is None or found == MOST_MODELS:
+            continue
+        answer = decide(spec, smaller, data, gpu)
+        if answer.feasible:
+            found += 1
+            yield _alternative(f"model.uri={uri}", answer, f"{smaller.parameters / 1e9:.2f}B parameters")
+
+
+def _other_gpus(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, decide: Decide) -> Iterator[Alternative]:
+    found = 0
+    for gpu in sorted(catalogue(), key=lambda gpu: (gpu.price_per_hour, gpu.memory_bytes)):
+        if gpu.is_cpu or found == MOST_GPUS:
+            continue
+        answer = decide(spec, shape, data, gpu)
+        if answer.feasible:
+            found += 1
+            yield _alternative(f"gpu.type={gpu.name}", answer, f"about {gpu.price_per_hour:.2f} USD an hour")
+
+
+def _alternative(change: str, answer: Plan, because: str) -> Alternative:
+    assert answer.method is not None
+    assert answer.memory is not None
+    return Alternative(change=change, method=answer.method, peak_bytes=answer.memory.peak_bytes, because=because)

@@ -1,0 +1,108 @@
+"""The catalogue of cards: ``gpus.yaml`` beside this file, whose head says where each figure comes from."""
+
+import difflib
+import re
+import reprlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from finetune_core.errors import InvalidSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One kind of card, or the processor."""
+
+    name: str
+    """Name in the catalogue, as ``status.plan`` says it."""
+    memory_bytes: int
+    """Usable memory, as the driver reports it."""
+    compute_capability: tuple[int, int] | None
+    """Major and minor, such as (8, 6); None for the processor."""
+    bf16: bool
+    """Whether its tensor cores compute in bfloat16."""
+    tflops: float
+    """Dense 16-bit tensor TFLOPS with 32-bit accumulation."""
+    bandwidth: float
+    """Memory bandwidth in GB/s (10^9 bytes)."""
+    aliases: tuple[str, ...]
+    """Other names for it, values of node labels among them."""
+    price_per_hour: float
+    """Rough price in USD; ``price_note`` says of what kind."""
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether this is the processor and no card."""
+        return self.compute_capability is None
+
+
+@cache
+def catalogue() -> tuple[Gpu, ...]:
+    """Every card there is, in the catalogue's order."""
+    return tuple(_read(entry) for entry in _file()["gpus"])
+
+
+def price_note() -> str:
+    """One sentence on the prices: their date and how far to trust them."""
+    return str(_file()["prices"])
+
+
+def find_gpu(name: str) -> Gpu:
+    """The card of a name or alias.
+
+    A leading ``NVIDIA-`` or ``GeForce-``, case, spaces, ``-`` and ``_`` make no difference.
+
+    Raises:
+        InvalidSpec: no card has that name, or several sizes of one share it.
+    """
+    gpu = _by_key().get(_key(name))
+    if gpu is None:
+        nearest = " or ".join(_nearest(name))
+        hint = f"did you mean {nearest}? " if nearest else ""
+        raise InvalidSpec(f"unknown GPU {reprlib.repr(name)}: {hint}'ftj gpus' lists all of them")
+    return gpu
+
+
+@cache
+def _file() -> dict[str, Any]:
+    text = resources.files("finetune_core.planning").joinpath("gpus.yaml").read_bytes()
+    content: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return content
+
+
+def _read(entry: dict[str, Any]) -> Gpu:
+    capability = entry["computeCapability"]
+    major, minor = capability.split(".") if capability else (0, 0)
+    return Gpu(
+        name=entry["name"],
+        memory_bytes=round(entry["memoryGiB"] * 2**30),
+        compute_capability=(int(major), int(minor)) if capability else None,
+        bf16=entry["bf16"],
+        tflops=float(entry["tflops16"]),
+        bandwidth=float(entry["bandwidthGBs"]),
+        aliases=tuple(entry["aliases"]),
+        price_per_hour=float(entry["pricePerHour"]),
+    )
+
+
+def _key(name: str) -> str:
+    """A name without what makes no difference."""
+    return re.sub(r"[\s_-]+", "", name.lower()).removeprefix("nvidia").removeprefix("geforce")
+
+
+@cache
+def _by_key() -> dict[str, Gpu]:
+    return {_key(name): gpu for gpu in catalogue() for name in (gpu.name, *gpu.aliases)}
+
+
+def _nearest(name: str) -> list[str]:
+    """Up to four cards that were perhaps meant: those whose name says more (A100), else those spelled alike."""
+    key = _key(name)
+    known = _by_key()
+    longer = [other for other in known if len(key) > 1 and key in other]
+    alike = longer or difflib.get_close_matches(key[:64], known, n=3)
+    return list(dict.fromkeys(known[other].name for other in alike))[:4]

@@ -1,0 +1,134 @@
+"""The memory model: predicted peak of one card, by parts.
+
+A first version: every constant has its source, none is fitted. Bytes throughout.
+"""
+
+from dataclasses import dataclass
+
+from finetune_core.api.job import MasterWeights, Method, Precision
+from finetune_core.api.plan import MemoryParts, ResolvedLora, ResolvedQuantization
+from finetune_core.contract import ModelShape
+
+PRECISION_BYTES: dict[Precision, int] = {"bf16": 2, "fp16": 2, "fp32": 4}
+
+RUNTIME_BYTES = 1_200_000_000
+"""CUDA context, cuBLAS workspace and kernels: 1 to 1.5 GB as reported for PyTorch on current cards; about the same
+for the resident size of torch and transformers on a CPU."""
+
+USABLE_SHARE = 0.95
+"""Share of a card's memory that a plan may use; the rest is the allocator's slack and what this model misses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingShape:
+    """Everything the peak depends on besides the model."""
+
+    method: Method
+    micro_batch_size: int
+    row_tokens: int
+    """Longest row after truncation, in tokens."""
+    supervised_tokens: int
+    """Most supervised tokens in one row."""
+    precision: Precision
+    activation_checkpointing: bool
+    master_weights: MasterWeights | None = None
+    lora: ResolvedLora | None = None
+    quantization: ResolvedQuantization | None = None
+
+
+def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
+    """Predicted peak, by part. The worst moment is the backward pass of a micro-batch of longest rows."""
+    compute = PRECISION_BYTES[training.precision]
+    activations = _activations(shape, training, compute)
+    logits = _logits(shape, training, compute)
+    if training.method == "full":
+        parts = _full(shape, training)
+    else:
+        parts = _adapters(shape, training, compute)
+    if training.master_weights == "none":
+        # The update of the largest tensor makes a temporary of it, when activations and logits are gone.
+        temporary = 2 * shape.vocab_size * shape.hidden_size
+        parts = parts.model_copy(update={"scratch": max(0, temporary - activations - logits)})
+    return parts.model_copy(update={"activations": activations, "logits": logits, "runtime": RUNTIME_BYTES})
+
+
+def adapter_parameters(shape: ModelShape, lora: ResolvedLora) -> int:
+    """Parameters of the adapters: rank x (in + out) for each targeted linear (Hu et al. 2021)."""
+    return shape.num_layers * sum(lora.rank * (rows + columns) for rows, columns in _targets(shape, lora).values())
+
+
+def quantized_bytes_per_parameter(quantization: ResolvedQuantization) -> float:
+    """Half a byte, and one scale for each block of 64.
+
+    The scale is 4 bytes, or with double quantisation 1 byte and 4 bytes for each 256 scales (Dettmers et al. 2023,
+    section 3; 4.5 and 4.127 bits a parameter).
+    """
+    scale = (1 + 4 / 256) if quantization.double_quantization else 4
+    return 0.5 + scale / 64
+
+
+def _targets(shape: ModelShape, lora: ResolvedLora) -> dict[str, tuple[int, int]]:
+    linears = shape.linear_shapes
+    if lora.target_modules == "all-linear":
+        return linears
+    return {name: size for name, size in linears.items() if name in lora.target_modules}
+
+
+def _full(shape: ModelShape, training: TrainingShape) -> MemoryParts:
+    parameters = shape.parameters
+    if training.master_weights == "none":
+        # bf16 weights and gradients; two bf16 Adam moments and one bf16 Kahan buffer (optimi).
+        return MemoryParts(weights=2 * parameters, gradients=2 * parameters, optimizer=6 * parameters)
+    # Autocast keeps a 16-bit copy of every weight it has cast until the forward pass ends (torch.amp's weight cache).
+    cast = 0 if training.precision == "fp32" else 2 * (shape.linear_parameters + shape.vocab_size * shape.hidden_size)
+    return MemoryParts(weights=4 * parameters, gradients=4 * parameters, optimizer=8 * parameters, scratch=cast)
+
+
+def _adapters(shape: ModelShape, training: TrainingShape, compute: int) -> MemoryParts:
+    assert training.lora is not None
+    trainable = adapter_parameters(shape, training.lora)
+    weights, scratch = compute * shape.parameters, 0
+    if training.method == "qlora":
+        assert training.quantization is not None
+        linear = shape.linear_parameters
+        weights = int(linear * quantized_bytes_per_parameter(training.quantization))
+        weights += compute * (shape.parameters - linear)
+        # One linear at a time is dequantised; autograd may hold the next while the last is being freed.
+        scratch = 2 * compute * max(rows * columns for rows, columns in shape.linear_shapes.values())
+    # Adapters, their gradients and their Adam moments are fp32.
+    return MemoryParts(
+        weights=weights, adapters=4 * trainable, gradients=4 * trainable, optimizer=8 * trainable, scratch=scratch
+    )
+
+
+def _activations(shape: ModelShape, training: TrainingShape, compute: int) -> int:
+    """Tensors that autograd keeps for the backward pass.
+
+    Per token and layer, for a pre-norm block with gated MLP and fused attention (no matrix of scores is kept): the
+    outputs of both norms (2h), queries and keys before and after the rotation, values, the attention output
+    (3q + 3kv), gate, up, their activation and product (4i), each of the compute type; and both norms' inputs upcast
+    to fp32. Each adapter keeps its own input after dropout, and dropout's mask of one byte.
+    The form follows Korthikanti et al. 2022 (arXiv:2205.05198), section 4. With checkpointing only the layer's input is
+    kept, and one layer is recomputed at a time.
+    """
+    hidden, inner = shape.hidden_size, shape.intermediate_size
+    queries, keys = shape.num_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim
+    layer = compute * (2 * hidden + 3 * queries + 3 * keys + (4 if shape.gated_mlp else 2) * inner)
+    layer += 2 * (4 + compute) * hidden
+    if training.lora is not None:
+        layer += sum((compute + 1) * rows for rows, _ in _targets(shape, training.lora).values())
+    kept = compute * hidden
+    tokens = training.micro_batch_size * training.row_tokens
+    if training.activation_checkpointing:
+        return tokens * (shape.num_layers * kept + layer)
+    return tokens * shape.num_layers * layer
+
+
+def _logits(shape: ModelShape, training: TrainingShape, compute: int) -> int:
+    """Logits are computed where some row of the micro-batch is supervised, and nowhere else.
+
+    Bytes per logit: the head's output and its gradient in the compute type, the fp32 copy and its gradient.
+    """
+    positions = min(training.row_tokens, training.micro_batch_size * training.supervised_tokens)
+    per_logit = 2 * compute + 8 if compute < 4 else 12
+    return training.micro_batch_size * positions * shape.vocab_size * per_logit

@@ -1,0 +1,53 @@
+"""What a person should know before the job runs."""
+
+from collections.abc import Iterator
+
+from finetune_core.api.job import Method
+from finetune_core.api.plan import ResolvedHyperparameters, Warning
+from finetune_core.contract import DataStatistics
+from finetune_core.planning.gpus import Gpu
+from finetune_core.planning.hyperparameters import truncated_rows
+
+FULL_WANTS_ROWS = 1_000
+"""Full fine-tuning overfits easily (the course, section 2.1); below so many rows LoRA is the better choice."""
+
+FEW_STEPS = 20
+
+LEAST_COMPUTE_CAPABILITY = (7, 5)
+"""PyTorch's builds for CUDA 13 leave out Volta and older (CUDA 13 release notes)."""
+
+
+def warnings(method: Method, resolved: ResolvedHyperparameters, data: DataStatistics, gpu: Gpu) -> list[Warning]:
+    """Every warning about a feasible plan."""
+    return [Warning(code=code, message=message) for code, message in _warnings(method, resolved, data, gpu)]
+
+
+def _warnings(
+    method: Method, resolved: ResolvedHyperparameters, data: DataStatistics, gpu: Gpu
+) -> Iterator[tuple[str, str]]:
+    if method == "full" and data.rows < FULL_WANTS_ROWS:
+        yield (
+            "full-on-few-rows",
+            f"full fine-tuning on {data.rows:,} rows overfits easily: consider method lora until there are "
+            f"{FULL_WANTS_ROWS:,}",
+        )
+    if resolved.total_steps < FEW_STEPS:
+        yield (
+            "few-steps",
+            f"{resolved.total_steps} optimizer steps are few to learn from: more rows, more epochs or a smaller "
+            "effectiveBatchSize would help",
+        )
+    if truncated := truncated_rows(data, resolved.cutoff_length):
+        yield (
+            "truncated-rows",
+            f"about {truncated:,} of {data.rows:,} rows are longer than the cutoff of {resolved.cutoff_length} tokens "
+            "and lose their end",
+        )
+    if gpu.compute_capability and gpu.compute_capability < LEAST_COMPUTE_CAPABILITY:
+        yield (
+            "gpu-not-in-torch-build",
+            f"{gpu.name} has compute capability {'.'.join(map(str, gpu.compute_capability))}, which PyTorch's builds "
+            "for CUDA 13 leave out: use an image with a build for CUDA 12",
+        )
+    if not data.exact:
+        yield "data-assumed", "row lengths are estimated: prepare counts them with the model's own tokenizer"

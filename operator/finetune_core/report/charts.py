@@ -1,0 +1,62 @@
+"""Curves as SVG, to stand inside the page."""
+
+from typing import Any
+
+import pygal
+from pygal.style import Style
+
+Series = dict[str, list[tuple[float, float]]]
+"""Name -> (step, value) points."""
+
+COLOURS = ("#2563eb", "#d9480f", "#0f766e")
+
+_STYLE = Style(
+    background="transparent",
+    plot_background="transparent",
+    foreground="#475569",
+    foreground_strong="#1e293b",
+    foreground_subtle="#e2e8f0",
+    guide_stroke_color="#e2e8f0",
+    major_guide_stroke_color="#cbd5e1",
+    colors=COLOURS,
+    font_family="inherit",
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=14,
+    title_font_size=15,
+    stroke_width=2.5,
+)
+
+
+def curves(title: str, series: Series, height: int = 340) -> str:
+    """A line chart over optimizer steps; an empty string where there is nothing to draw."""
+    drawn = {name: points for name, points in series.items() if points}
+    if not drawn:
+        return ""
+    chart = pygal.XY(
+        style=_STYLE,
+        title=title,
+        x_title="optimizer step",
+        width=860,
+        height=height,
+        js=(),  # no script is fetched: the page works offline
+        show_dots=True,
+        dots_size=3,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=len(drawn),
+        show_legend=len(drawn) > 1,
+        margin=8,
+        truncate_legend=-1,
+        value_formatter=lambda value: f"{value:.3g}",
+        x_value_formatter=lambda value: f"{value:g}",
+        disable_xml_declaration=True,
+        no_prefix=False,
+    )
+    for name, points in drawn.items():
+        chart.add(name, points)
+    return str(chart.render(is_unicode=True))
+
+
+def series(metrics: list[dict[str, Any]], field: str) -> list[tuple[float, float]]:
+    """(step, value) of a field of the progress lines; lines without it, and values that are not finite, left out."""
+    return [(line["step"], line[field]) for line in metrics if isinstance(line.get(field), int | float)]

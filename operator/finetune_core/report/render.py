@@ -1,0 +1,104 @@
+"""The page, from data."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from finetune_core.api.plan import Plan
+from finetune_core.contract import LENGTH_EDGES, RunReport
+from finetune_core.report.charts import curves, series
+
+PART_NAMES = {
+    "weights": "model weights",
+    "adapters": "adapters",
+    "gradients": "gradients",
+    "optimizer": "optimizer states",
+    "activations": "activations",
+    "logits": "logits",
+    "scratch": "scratch buffers",
+    "runtime": "CUDA and libraries",
+}
+
+
+def render_report(
+    *,
+    title: str,
+    plan: Plan,
+    run: RunReport,
+    metrics: list[dict[str, Any]],
+    dataset: dict[str, Any],
+    samples: list[dict[str, Any]],
+) -> str:
+    """HTML of a finished run.
+
+    Args:
+        title: the job's name.
+        plan: what was planned, with its reasons.
+        run: what came of it.
+        metrics: the lines of ``metrics.jsonl``.
+        dataset: ``dataset-report.json``.
+        samples: ``samples.json``: messages, before, after and, where there is one, reference.
+    """
+    charts = [
+        curves("Loss", {"training": series(metrics, "loss"), "validation": series(metrics, "eval_loss")}),
+        curves("Learning rate", {"learning rate": series(metrics, "learning_rate")}, height=220),
+        curves("Gradient norm", {"gradient norm": series(metrics, "grad_norm")}, height=220),
+    ]
+    return _template().render(
+        title=title,
+        plan=plan,
+        run=run,
+        charts=[Markup(chart) for chart in charts if chart],  # noqa: S704  (pygal escapes what it is given)
+        parts=_memory_parts(plan),
+        dataset=dataset,
+        lengths=_length_bars(dataset),
+        samples=samples,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("finetune_core.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["bytes"] = _bytes
+    environment.filters["number"] = lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return environment.get_template("report.html.j2")
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.3g} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _memory_parts(plan: Plan) -> list[tuple[str, int, float]]:
+    """(name, bytes, share of the budget in per cent) of each part that needs anything."""
+    if plan.memory is None:
+        return []
+    whole = max(plan.memory.budget_bytes, plan.memory.peak_bytes)
+    parts = plan.memory.parts.model_dump()
+    return [(PART_NAMES[name], size, 100 * size / whole) for name, size in parts.items() if size]
+
+
+def _length_bars(dataset: dict[str, Any]) -> list[tuple[str, int, float]]:
+    """(range of tokens, rows, per cent of the highest) of each bucket from the first to the last that holds rows."""
+    counts: list[int] = dataset.get("statistics", {}).get("histogram", [])
+    used = [index for index, count in enumerate(counts) if count]
+    if not used:
+        return []
+    edges = [0, *LENGTH_EDGES]
+    highest = max(counts)
+    return [
+        (
+            f"{edges[index] + 1}-{edges[index + 1]}" if index < len(LENGTH_EDGES) else f"> {edges[-1]}",
+            counts[index],
+            100 * counts[index] / highest,
+        )
+        for index in range(used[0], used[-1] + 1)
+    ]

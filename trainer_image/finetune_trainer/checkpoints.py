@@ -1,0 +1,123 @@
+"""Checkpoints: everything a run needs to go on bit for bit, complete or not there at all.
+
+A checkpoint is a folder ``step-00000100`` whose ``complete.json`` is written last and lists every file with its
+SHA-256. One without it, or with a file that differs, is passed over for the one before.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+
+from finetune_core.contract import Manifest, ManifestFile
+from finetune_core.errors import NotFound, StorageError
+from finetune_storage import Folder, sha256_of
+
+COMPLETE = "complete.json"
+WEIGHTS = "weights.safetensors"
+STATE = "state.pt"
+_NAME = re.compile(r"step-(\d{8})/")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A checkpoint read back and verified."""
+
+    step: int
+    weights: dict[str, torch.Tensor]
+    state: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one job and plan, in the job's output place."""
+
+    def __init__(self, folder: Folder, scratch: Path, keep: int, owner: tuple[str, str]) -> None:
+        self._folder = folder
+        self._scratch = scratch
+        self._keep = keep
+        self._owner = owner
+        """Job name and UID."""
+
+    def save(self, step: int, weights: dict[str, torch.Tensor], state: dict[str, Any], best: int | None) -> None:
+        """Store a checkpoint, then remove the oldest beyond ``keep``; the best one stays."""
+        name = _name(step)
+        if step in self._complete_steps():
+            return
+        self._folder.delete(name)
+        local = self._scratch / name
+        local.mkdir(parents=True, exist_ok=True)
+        contiguous = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+        save_file(contiguous, local / WEIGHTS)
+        torch.save(state, local / STATE)
+        files = []
+        for file in (WEIGHTS, STATE):
+            stored = self._folder.upload(local / file, f"{name}/{file}")
+            files.append(ManifestFile(path=file, size_bytes=stored.size_bytes, sha256=stored.sha256))
+            (local / file).unlink()
+        job_name, job_uid = self._owner
+        complete = Manifest(job_name=job_name, job_uid=job_uid, files=files)
+        self._folder.write(f"{name}/{COMPLETE}", complete.to_json(indent=2).encode())
+        self._prune(best)
+
+    def newest(self) -> Restored | None:
+        """The newest checkpoint that is complete and whole; damaged ones are named on standard error."""
+        for step in sorted(self._complete_steps(), reverse=True):
+            try:
+                return self.load(step)
+            except (StorageError, ValidationError) as error:
+                print(f"checkpoint of step {step} is damaged, trying the one before: {error}", file=sys.stderr)
+        return None
+
+    def load(self, step: int) -> Restored:
+        """A certain checkpoint.
+
+        Raises:
+            StorageError: it is not complete, another job's, or a file of it is not what was written.
+        """
+        name = _name(step)
+        complete = Manifest.model_validate_json(self._folder.read(f"{name}/{COMPLETE}"))
+        if complete.job_uid != self._owner[1]:
+            raise StorageError(f"{name} belongs to another job ({complete.job_name})")
+        local = self._scratch / name
+        local.mkdir(parents=True, exist_ok=True)
+        for file in complete.files:
+            self._folder.download(f"{name}/{file.path}", local / Path(file.path).name)
+            if sha256_of(local / Path(file.path).name) != file.sha256:
+                raise StorageError(f"{name}/{file.path} is not what was written: its SHA-256 differs")
+        weights = load_file(local / WEIGHTS)
+        state = torch.load(local / STATE, map_location="cpu", weights_only=True)
+        for file in complete.files:
+            (local / Path(file.path).name).unlink()
+        return Restored(step, weights, state)
+
+    def delete_all(self) -> None:
+        """Remove every checkpoint of this job and plan."""
+        self._folder.delete("")
+
+    def _complete_steps(self) -> set[int]:
+        return {int(match[1]) for path in self._paths() if (match := _NAME.match(path)) and path.endswith(COMPLETE)}
+
+    def _paths(self) -> Iterator[str]:
+        try:
+            for entry in self._folder.list():
+                yield entry.path
+        except NotFound:
+            return
+
+    def _prune(self, best: int | None) -> None:
+        steps = sorted(self._complete_steps())
+        for step in steps[: -self._keep]:
+            if step != best:
+                # The mark goes first: a half-removed checkpoint must not look complete.
+                self._folder.delete(f"{_name(step)}/{COMPLETE}")
+                self._folder.delete(_name(step))
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"

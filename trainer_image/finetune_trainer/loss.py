@@ -1,0 +1,35 @@
+"""The loss: cross-entropy on the supervised tokens, as a sum.
+
+The sum, because the mean belongs to the whole optimizer step: each micro-batch's sum is divided by the supervised
+tokens of all of them together. A mean per micro-batch would weigh a token by how short its neighbours are.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from finetune_trainer.rows import IGNORED, MicroBatch
+
+
+def summed_loss(model: nn.Module, batch: MicroBatch) -> Tensor:
+    """Sum of the cross-entropy over the supervised tokens of a micro-batch, in fp32.
+
+    Logits are computed only at positions where some row has a supervised target: prompts cost no logits. No attention
+    mask is given: rows are padded on the right and attention is causal, so no real token sees padding.
+    """
+    targets = batch.labels[:, 1:]  # (rows, tokens - 1): position t predicts token t + 1
+    positions = (targets != IGNORED).any(dim=0).nonzero().squeeze(1)  # (kept,)
+    logits = model(input_ids=batch.input_ids, logits_to_keep=positions, use_cache=False).logits  # (rows, kept, vocab)
+    return F.cross_entropy(
+        logits.float().flatten(0, 1), targets[:, positions].flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+@torch.no_grad()
+def mean_loss(model: nn.Module, batches: list[MicroBatch], device: torch.device) -> float:
+    """Mean cross-entropy per supervised token over many micro-batches, dropout off."""
+    was_training = model.training
+    model.eval()
+    total = sum(float(summed_loss(model, batch.to(device))) for batch in batches)
+    model.train(was_training)
+    return total / sum(batch.supervised_tokens for batch in batches)

@@ -1,0 +1,92 @@
+"""``finetune-trainer prepare`` and ``finetune-trainer train``: config in by environment, answer out by a file."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from finetune_core.contract import Failure, PrepareConfig, TrainerConfig
+from finetune_core.contract.environment import (
+    CONFIG_VARIABLE,
+    EXIT_FAILED,
+    EXIT_TERMINATED,
+    TERMINATION_BYTES,
+    TERMINATION_DEFAULT,
+    TERMINATION_VARIABLE,
+)
+from finetune_core.errors import FinetuneError, InvalidSpec, OutOfMemory, TrainerError
+
+
+def main() -> None:
+    """Run one step and exit: 0 done, 1 failed, 143 stopped and resumable."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # training has a handler of its own
+    try:
+        answer = _run(sys.argv[1:])
+    except FinetuneError as error:
+        _fail(error)
+    except MemoryError as error:
+        _fail(OutOfMemory(f"the machine ran out of memory: {error}"))
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()  # a defect, not a user's mistake: the log needs it
+        _fail(_unexpected(error))
+    if answer is None:
+        sys.exit(EXIT_TERMINATED)
+    _answer(answer)
+
+
+def _run(arguments: list[str]) -> str | None:
+    """JSON of the step's report; None when it was stopped by SIGTERM."""
+    config = os.environ.get(CONFIG_VARIABLE)
+    if config is None:
+        raise InvalidSpec(f"the environment variable {CONFIG_VARIABLE} is not set")
+    try:
+        with TemporaryDirectory(prefix="finetune-") as scratch:
+            match arguments:
+                case ["prepare"]:
+                    from finetune_trainer.prepare import prepare
+
+                    return prepare(PrepareConfig.model_validate_json(config), Path(scratch)).to_json()
+                case ["train"]:
+                    from finetune_trainer.train import train
+
+                    report = train(TrainerConfig.model_validate_json(config), Path(scratch))
+                    return report and report.to_json()
+    except ValidationError as error:
+        raise InvalidSpec(f"{CONFIG_VARIABLE}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+    raise InvalidSpec("write finetune-trainer prepare, or finetune-trainer train")
+
+
+def _unexpected(error: Exception) -> FinetuneError:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
+        return OutOfMemory(f"the GPU ran out of memory: {str(error).splitlines()[0]}")
+    if isinstance(error, OSError) and error.filename:
+        return TrainerError(f"{error.filename}: {error.strerror}")
+    return TrainerError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
+def _fail(error: FinetuneError) -> None:
+    message = str(error)
+    print(f"{error.reason}: {message}", file=sys.stderr)
+    while len(encoded := Failure(reason=error.reason, message=message).to_json().encode()) > TERMINATION_BYTES:
+        message = message[: len(message) - max(1, len(encoded) - TERMINATION_BYTES)]
+    _answer(encoded.decode())
+    sys.exit(EXIT_FAILED)
+
+
+def _answer(text: str) -> None:
+    path = Path(os.environ.get(TERMINATION_VARIABLE, TERMINATION_DEFAULT))
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"the answer could not be written to {path}: {error.strerror}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

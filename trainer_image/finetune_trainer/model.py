@@ -1,0 +1,97 @@
+"""The base model, loaded for the planned method."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from finetune_core.api.job import Precision
+from finetune_core.contract import TrainerConfig
+from finetune_core.errors import ModelUnavailable
+
+DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The model's tokenizer.
+
+    Raises:
+        ModelUnavailable: there is none that works without running the repository's own code.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelUnavailable(f"{folder}: no tokenizer could be read there: {_first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise ModelUnavailable(f"{folder}: the tokenizer has no tokenizer.json, which the loss mask needs")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> PreTrainedModel | PeftModel:
+    """The model on its device, ready to train: what is to learn requires gradients, the rest does not.
+
+    full: every weight in fp32, or in bf16 where there are no master weights. lora: base in the compute precision,
+    adapters in fp32. qlora: the same on 4-bit weights; embeddings, norms and head stay in the compute precision.
+
+    Raises:
+        ModelUnavailable: no weights as safetensors, or of a model that transformers does not know.
+    """
+    settings = config.hyperparameters
+    compute = DTYPES[settings.precision]
+    quantization = None
+    if settings.quantization is not None:
+        quantization = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=settings.quantization.type,
+            bnb_4bit_use_double_quant=settings.quantization.double_quantization,
+            bnb_4bit_compute_dtype=compute,
+        )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32 if settings.master_weights == "fp32" else compute,
+            quantization_config=quantization,
+            attn_implementation="sdpa",
+            device_map={"": device},
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelUnavailable(f"{config.model.uri}: the model cannot be loaded: {_first_line(error)}") from error
+    if settings.activation_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if settings.lora is None:
+        return model
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    targets = settings.lora.target_modules
+    adapted = get_peft_model(
+        model,
+        LoraConfig(
+            r=settings.lora.rank,
+            lora_alpha=settings.lora.alpha,
+            lora_dropout=settings.lora.dropout,
+            target_modules=targets if isinstance(targets, str) else list(targets),
+            task_type="CAUSAL_LM",
+        ),
+    )
+    adapted.peft_config["default"].base_model_name_or_path = base_model_name(config.model.uri)
+    return adapted
+
+
+def base_model_name(uri: str) -> str:
+    """What ``adapter_config.json`` calls the base: a hub id, or a path that transformers can load, or the URI."""
+    return uri.removeprefix("hf://").partition("@")[0] if uri.startswith("hf://") else uri.removeprefix("file://")
+
+
+def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """What training changes, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

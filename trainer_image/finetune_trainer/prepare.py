@@ -1,0 +1,221 @@
+"""The prepare step: fetch, check, split, tokenize. Needs no GPU and no weights.
+
+What it stores, in ``.work/<uid>/prepared`` of the output place: the tokens of every row, not truncated, with their loss
+masks; the dataset report; a few prompts for samples; and last its own answer, so that a second run finds it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from pydantic import ValidationError
+
+from finetune_core.api.job import ValidationFraction
+from finetune_core.contract import PrepareConfig, PrepareReport, format_stage
+from finetune_core.data import (
+    DatasetReport,
+    Example,
+    Kept,
+    Rules,
+    WrongSchema,
+    choose_validation,
+    examine,
+    exchange_digest,
+    question_digest,
+    read_rows,
+    summarize,
+)
+from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
+from finetune_core.planning import shape_from_config
+from finetune_storage import Folder, fetch, open_folder, sha256_of
+from finetune_trainer.model import load_tokenizer
+from finetune_trainer.rows import RowWriter, read_tokens
+from finetune_trainer.template import ChatEncoder, Tokens
+
+TRAIN_ROWS = "train.arrow"
+VALIDATION_ROWS = "validation.arrow"
+SAMPLE_PROMPTS = "sample-prompts.json"
+DATASET_REPORT = "dataset-report.json"
+ANSWER = "prepare-report.json"
+
+MOST_SAMPLE_PROMPTS = 32
+CODE_VERSION = 1
+"""Raised when the same data would be prepared differently: what older code stored is then made again."""
+
+
+def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
+    """Prepare a dataset for a model, or find it prepared.
+
+    Raises:
+        DatasetUnavailable, ModelUnavailable: what could not be read.
+        DatasetRefused: an enforced check failed; the dataset report is stored all the same.
+        UploadFailed: the tokens could not be stored.
+    """
+    _say("fetching the tokenizer")
+    with blamed_on(ModelUnavailable):
+        model = fetch(config.model, scratch / "model", weights=False)
+    shape = shape_from_config(_read_config(model, config.model.uri), config.model.uri)
+    _say("fetching the dataset")
+    with blamed_on(DatasetUnavailable):
+        data = fetch(config.dataset, scratch / "dataset")
+        held_out = fetch(config.validation, scratch / "validation") if config.validation else None
+        if data.is_dir():
+            raise DatasetUnavailable(f"{config.dataset.uri} is a folder: name the file in it")
+    fingerprint = _fingerprint(config, data, held_out, model)
+    folder = open_folder(config.prepared)
+    if (answer := _stored_answer(folder, fingerprint)) is not None:
+        _say("found it prepared")
+        return answer
+
+    _say("checking and tokenizing the dataset")
+    encoder = ChatEncoder(load_tokenizer(model), config.train_on_prompt)
+    local = scratch / "prepared"
+    local.mkdir()
+    report = _write_rows(config, encoder, data, held_out, local)
+    (local / DATASET_REPORT).write_text(report.to_json(indent=2), encoding="utf-8")
+    with blamed_on(UploadFailed):
+        folder.upload(local / DATASET_REPORT, DATASET_REPORT)
+    report.raise_if_refused()
+    if report.statistics.supervised_tokens == 0:
+        raise DatasetRefused("no row has a supervised token: the model's chat template marks nothing as the answer")
+    answer = PrepareReport(
+        fingerprint=fingerprint,
+        model_shape=shape,
+        statistics=report.statistics,
+        rows=report.rows,
+        used_rows=report.used_rows,
+        rejected_rows=report.rejected_rows,
+        findings=report.finding_counts(),
+    )
+    _say("storing the tokens")
+    with blamed_on(UploadFailed):
+        for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):
+            folder.upload(local / name, name)
+        folder.write(ANSWER, answer.to_json(indent=2).encode())
+    return answer
+
+
+class _KeptRows:
+    """Good rows on their way to disk, tokens and messages; memory holds a few digests of each."""
+
+    def __init__(self, local: Path, name: str) -> None:
+        self.tokens_path = local / f"{name}.arrow"
+        self.messages_path = local / f"{name}.jsonl"
+        self.questions: list[bytes] = []
+        self.exchanges: set[bytes] = set()
+
+    def __enter__(self) -> "_KeptRows":
+        self._tokens = RowWriter(self.tokens_path)
+        self._messages = self.messages_path.open("w", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tokens.close()
+        self._messages.close()
+
+    def keep(self, kept: Kept) -> None:
+        assert isinstance(kept.tokens, Tokens)
+        self._tokens.write(kept.tokens)
+        self._messages.write(json.dumps(_messages(kept.example), ensure_ascii=False) + "\n")
+        self.questions.append(question_digest(kept.example))
+        self.exchanges.add(exchange_digest(kept.example))
+
+
+def _write_rows(
+    config: PrepareConfig, encoder: ChatEncoder, data: Path, held_out: Path | None, local: Path
+) -> DatasetReport:
+    """Both sets' tokens and the sample prompts into ``local``; the report is about the training data."""
+    rules = Rules.of(config.dataset_options)
+
+    def encode(example: Example) -> Tokens:
+        try:
+            return encoder.encode(_messages(example))
+        except TemplateError as error:
+            raise WrongSchema(f"the chat template does not accept it: {error}") from error
+
+    if held_out is not None:
+        with _KeptRows(local, "validation") as validation:
+            examine(
+                read_rows(held_out), rules.for_validation(), encode=encode, keep=validation.keep
+            ).raise_if_refused()
+        with _KeptRows(local, "train") as train:
+            report = examine(
+                read_rows(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep
+            )
+        chosen = frozenset(range(len(validation.questions)))
+        messages_path = validation.messages_path
+    else:
+        assert isinstance(config.dataset_options.validation, ValidationFraction)
+        with _KeptRows(local, "all") as everything:
+            report = examine(read_rows(data), rules, encode=encode, keep=everything.keep)
+        chosen = choose_validation(
+            everything.questions, fraction=config.dataset_options.validation.fraction, seed=config.seed
+        )
+        with RowWriter(local / TRAIN_ROWS) as train_rows, RowWriter(local / VALIDATION_ROWS) as validation_rows:
+            for number, tokens in enumerate(read_tokens(everything.tokens_path)):
+                (validation_rows if number in chosen else train_rows).write(tokens)
+        messages_path = everything.messages_path
+    prompts = list(_sample_prompts(messages_path, sorted(chosen)))
+    (local / SAMPLE_PROMPTS).write_text(json.dumps(prompts, ensure_ascii=False), encoding="utf-8")
+    return report.with_statistics(
+        summarize(read_tokens(local / TRAIN_ROWS), validation_rows=len(chosen)) if report.used_rows else report.statistics
+    )
+
+
+def _sample_prompts(messages_path: Path, chosen: list[int]) -> Iterator[dict[str, object]]:
+    """Up to 32 validation rows, spread evenly over the set: the prompt, and the answer that the dataset gives."""
+    count = min(MOST_SAMPLE_PROMPTS, len(chosen))
+    picked = {chosen[place * len(chosen) // count] for place in range(count)}
+    with messages_path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            messages = json.loads(line)
+            if number in picked and messages[-1]["role"] == "assistant":
+                yield {"messages": messages[:-1], "reference": messages[-1]["content"]}
+
+
+def _messages(example: Example) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in example.messages]
+
+
+def _read_config(model: Path, uri: str) -> dict[str, Any]:
+    try:
+        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelUnavailable(f"{uri} is not a model: it has no config.json") from error
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{uri}: its config.json cannot be read: {error}") from error
+    if not isinstance(config, dict):
+        raise ModelUnavailable(f"{uri}: its config.json is not an object")
+    return config
+
+
+def _fingerprint(config: PrepareConfig, data: Path, held_out: Path | None, model: Path) -> str:
+    """SHA-256 over all that the tokens depend on: data, tokenizer, options, and this code."""
+    tokenizer = [path for path in sorted(model.iterdir()) if "token" in path.name or "template" in path.name]
+    with blamed_on(DatasetUnavailable):
+        digests = [sha256_of(path) for path in (data, held_out, *tokenizer) if path is not None]
+    expected = config.dataset_options.sha256
+    if expected is not None and digests[0] != expected:
+        raise DatasetUnavailable(
+            f"{config.dataset.uri}: its SHA-256 is {digests[0]}, not {expected} as dataset.sha256 says: "
+            "the data has changed, or is not what was meant"
+        )
+    options = config.dataset_options.model_dump_json(exclude={"uri", "secret_name", "endpoint_url", "region"})
+    parts = [str(CODE_VERSION), *digests, options, str(config.train_on_prompt), str(config.seed)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stored_answer(folder: Folder, fingerprint: str) -> PrepareReport | None:
+    """What an earlier run answered, if it prepared the same thing."""
+    try:
+        answer = PrepareReport.model_validate_json(folder.read(ANSWER))
+    except (NotFound, ValidationError):
+        return None
+    return answer if answer.fingerprint == fingerprint else None
+
+
+def _say(text: str) -> None:
+    print(format_stage(text), flush=True)

@@ -1,0 +1,307 @@
+"""The training step, from top to bottom."""
+
+import math
+import resource
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress, format_stage
+from finetune_core.errors import DatasetUnavailable, Diverged, ModelUnavailable, UploadFailed, blamed_on
+from finetune_storage import fetch, open_folder
+from finetune_storage.output import claim, read_manifest
+from finetune_trainer.checkpoints import Checkpoints
+from finetune_trainer.export import export, finished_report
+from finetune_trainer.loss import mean_loss, summed_loss
+from finetune_trainer.model import load_model, load_tokenizer, trainable_parameters
+from finetune_trainer.optimizer import make_optimizer, make_schedule
+from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
+from finetune_trainer.rows import Order, Rows
+from finetune_trainer.samples import choose_prompts, generate
+from finetune_trainer.template import ChatEncoder
+
+
+def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
+    """Train, export and store a model; resumes from the newest complete checkpoint of the same job and plan.
+
+    Returns:
+        The report, or None when SIGTERM asked to stop: the state is stored, and the same call goes on from there.
+
+    Raises:
+        FinetuneError: the class is the failure reason.
+    """
+    started = time.monotonic()
+    settings = config.hyperparameters
+    stop = _StopRequest()
+
+    output = open_folder(config.output)
+    with blamed_on(UploadFailed):
+        manifest = read_manifest(output)
+        if manifest is not None and manifest.job_uid == config.job_uid:
+            return finished_report(output, config)
+        claim(output, config.job_name, config.job_uid, config.overwrite)
+
+    # --- model and data -----------------------------------------------------------------------------------------
+    device = torch.device(config.device)
+    accelerator = Accelerator(mixed_precision=_mixed_precision(config), cpu=config.device == "cpu")
+    torch.manual_seed(settings.seed)
+    _say("loading the model")
+    with blamed_on(ModelUnavailable):
+        base = fetch(config.model, scratch / "base")
+    encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
+    model = load_model(base, config, device)
+    with blamed_on(DatasetUnavailable):
+        prepared = fetch(config.prepared, scratch / "prepared")
+    pad = encoder.tokenizer.pad_token_id
+    rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, pad)
+    held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, pad)
+    if not len(rows):
+        raise DatasetUnavailable(
+            f"no row has a supervised token within the cutoff of {settings.cutoff_length}: raise cutoffLength"
+        )
+    validation = held_out.by_length(list(range(len(held_out))), settings.micro_batch_size)
+    order = Order(len(rows), settings.effective_batch_size, settings.seed)
+    sample_prompts = choose_prompts(config.evaluation.samples, prepared / SAMPLE_PROMPTS)
+    prompts = [prompt["messages"] for prompt in sample_prompts]
+
+    # --- optimizer and state ------------------------------------------------------------------------------------
+    weights = trainable_parameters(model)
+    optimizer = accelerator.prepare(make_optimizer(list(weights.values()), settings))
+    schedule = make_schedule(optimizer.optimizer, settings)
+    checkpoints = Checkpoints(
+        open_folder(config.checkpoint_place),
+        scratch / "checkpoints",
+        config.checkpoints.keep,
+        (config.job_name, config.job_uid),
+    )
+    state = _State()
+    if (restored := checkpoints.newest()) is not None:
+        _say(f"resuming from step {restored.step}")
+        _copy_into(weights, restored.weights)
+        optimizer.load_state_dict(restored.state["optimizer"])
+        schedule.load_state_dict(restored.state["schedule"])
+        if accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(restored.state["scaler"])
+        torch.set_rng_state(restored.state["rng"])
+        if config.device == "cuda":
+            torch.cuda.set_rng_state(restored.state["cuda_rng"])
+        state = _State(**restored.state["run"])
+    else:
+        if prompts:
+            _say("writing sample answers before training")
+            state.samples_before = generate(
+                model, encoder, prompts, config.evaluation.samples.max_new_tokens, device
+            )
+        if validation:
+            _say("evaluating before training")
+            with accelerator.autocast():
+                state.eval_loss_before = mean_loss(model, validation, device)
+
+    def checkpoint() -> None:
+        contents = {
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+            "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state() if config.device == "cuda" else None,
+            "run": vars(state),
+        }
+        with blamed_on(UploadFailed):
+            checkpoints.save(state.step, weights, contents, state.best_step)
+
+    clock = time.monotonic() - state.seconds
+    if not state.metrics and state.eval_loss_before is not None:
+        state.log(_progress(config, state, order, eval_loss=state.eval_loss_before))
+
+    # --- the loop -----------------------------------------------------------------------------------------------
+    model.train()
+    _say("training")
+    window_started, window_step = time.monotonic(), state.step
+    while state.step < settings.total_steps and not state.stopped_early:
+        micro_batches = rows.by_length(order.step(state.step), settings.micro_batch_size)
+        supervised = sum(batch.supervised_tokens for batch in micro_batches)
+        for batch in micro_batches:
+            with accelerator.autocast():
+                loss = summed_loss(model, batch.to(device))
+            accelerator.backward(loss / supervised)
+            state.window_loss += float(loss.detach())
+            state.window_tokens += batch.tokens
+        state.window_supervised += supervised
+        grad_norm = accelerator.clip_grad_norm_(list(weights.values()), settings.max_grad_norm)
+        learning_rate = schedule.get_last_lr()[0]
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        state.step += 1
+        state.supervised_tokens += supervised
+        state.seconds = time.monotonic() - clock
+
+        last = state.step == settings.total_steps
+        evaluate = bool(validation) and (last or state.step % settings.evaluation_steps == 0)
+        improved = False
+        eval_loss = None
+        if evaluate:
+            with accelerator.autocast():
+                eval_loss = mean_loss(model, validation, device)
+            improved = state.judge(eval_loss, config)
+        if evaluate or last or state.step % settings.logging_steps == 0:
+            mean = state.window_loss / state.window_supervised
+            speed = state.window_tokens / max(time.monotonic() - window_started, 1e-9)
+            state.log(
+                _progress(
+                    config,
+                    state,
+                    order,
+                    loss=mean,
+                    eval_loss=eval_loss,
+                    learning_rate=learning_rate,
+                    grad_norm=float(grad_norm),
+                    tokens_per_second=speed if state.step > window_step else None,
+                )
+            )
+            state.window_loss, state.window_tokens, state.window_supervised = 0.0, 0, 0
+            window_started, window_step = time.monotonic(), state.step
+            if not math.isfinite(mean) or (eval_loss is not None and not math.isfinite(eval_loss)):
+                raise Diverged(
+                    f"the loss is {mean} at step {state.step}: try half the learning rate of {settings.learning_rate:g}"
+                )
+            state.train_loss = mean
+        finishing = last or state.stopped_early
+        if improved or finishing or stop.requested or state.step % config.checkpoints.every_steps == 0:
+            checkpoint()
+        if stop.requested and not finishing:
+            _say(f"stopped at step {state.step}, the state is stored")
+            return None
+
+    # --- the result ---------------------------------------------------------------------------------------------
+    if state.best_step is not None and state.best_step != state.step:
+        _say(f"taking the weights of step {state.best_step}, whose validation loss is the lowest")
+        _copy_into(weights, checkpoints.load(state.best_step).weights)
+    samples = []
+    if prompts:
+        _say("writing sample answers after training")
+        after = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
+        samples = [
+            prompt | {"before": before, "after": answer}
+            for prompt, before, answer in zip(sample_prompts, state.samples_before, after, strict=True)
+        ]
+    report = RunReport(
+        job_name=config.job_name,
+        job_uid=config.job_uid,
+        steps=state.step,
+        resumed_from_step=restored.step if restored is not None else None,
+        stopped_early=state.stopped_early,
+        best_step=state.best_step,
+        train_loss=state.train_loss,
+        eval_loss_before=state.eval_loss_before,
+        eval_loss=state.best_eval_loss,
+        supervised_tokens=state.supervised_tokens,
+        seconds=round(time.monotonic() - started, 3),
+        peak_memory_bytes=_peak_memory(config),
+        truncated_rows=rows.truncated,
+        versions=_versions(),
+    )
+    _say("storing the result")
+    report = export(
+        model, encoder.tokenizer, config, report, state.metrics, samples, prepared, output, scratch / "export"
+    )
+    with blamed_on(UploadFailed):
+        if not config.checkpoints.keep_after_success:
+            checkpoints.delete_all()
+        open_folder(config.output).delete(f".work/{config.job_uid}")
+    return report
+
+
+@dataclass
+class _State:
+    """What a run carries from step to step, besides weights and optimizer; stored in every checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    train_loss: float = math.nan
+    supervised_tokens: int = 0
+    window_loss: float = 0.0
+    window_tokens: int = 0
+    window_supervised: int = 0
+    eval_loss_before: float | None = None
+    best_step: int | None = None
+    best_eval_loss: float | None = None
+    evaluations_without_gain: int = 0
+    stopped_early: bool = False
+    samples_before: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+    """The progress lines so far, as JSON."""
+
+    def judge(self, eval_loss: float, config: TrainerConfig) -> bool:
+        """Note a validation loss; whether it is the best so far. Decides early stopping."""
+        evaluation = config.evaluation
+        if self.best_eval_loss is None or eval_loss < self.best_eval_loss - evaluation.min_delta:
+            self.best_step, self.best_eval_loss, self.evaluations_without_gain = self.step, eval_loss, 0
+            return True
+        self.evaluations_without_gain += 1
+        patience = evaluation.early_stopping_patience
+        self.stopped_early = 0 < patience <= self.evaluations_without_gain
+        return False
+
+    def log(self, progress: Progress) -> None:
+        """One progress line, on standard output and in the metrics."""
+        self.metrics.append(progress.to_json())
+        print(format_progress(progress), flush=True)
+
+
+def _progress(config: TrainerConfig, state: _State, order: Order, **measured: float | None) -> Progress:
+    return Progress(
+        step=state.step,
+        total_steps=config.hyperparameters.total_steps,
+        epoch=round(state.step / order.steps_per_epoch, 4),
+        time=time.time(),
+        peak_memory_bytes=_peak_memory(config),
+        **measured,
+    )
+
+
+class _StopRequest:
+    """SIGTERM, remembered until the step is done."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.requested = True
+
+
+def _mixed_precision(config: TrainerConfig) -> str:
+    """Autocast for adapters and fp32 masters; pure bf16 weights and fp32 compute as they are."""
+    settings = config.hyperparameters
+    return "no" if settings.precision == "fp32" or settings.master_weights == "none" else settings.precision
+
+
+def _copy_into(weights: dict[str, torch.nn.Parameter], values: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in weights.items():
+            parameter.copy_(values[name])
+
+
+def _peak_memory(config: TrainerConfig) -> int:
+    """Bytes: of the card as its allocator reserved them, or of this process."""
+    if config.device == "cuda":
+        return int(torch.cuda.max_memory_reserved())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("finetune-operator", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "torch-optimi")
+    return {name: version(name) for name in names} | {"python": sys.version.split()[0]}
+
+
+def _say(text: str) -> None:
+    print(format_stage(text), flush=True)
