@@ -20,9 +20,9 @@ CHATS = ("curt.en.jsonl", "curt.zh.jsonl")
 ROWS = ("rows.jsonl",)
 
 SEED = 20
-VOCABULARY = 4096
+VOCABULARY = int(os.environ.get("V", 2048))
 CONTEXT = 512
-STEPS = 420
+STEPS = int(os.environ.get("S", 600))
 BLOCKS_PER_STEP = 12
 BLOCK = 128
 LEARNING_RATE = 3e-3
@@ -52,7 +52,7 @@ def fingerprint() -> str:
     """The texts and this file decide the model."""
     digest = hashlib.sha256()
     for name in (*TEXTS, *CHATS, *ROWS, Path(__file__).name):
-        digest.update((HERE / name).read_bytes())
+        digest.update(str((VOCABULARY,STEPS,os.environ.get("H"))).encode()+(HERE / name).read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -65,11 +65,11 @@ def make(folder: Path) -> None:
     stream = torch.tensor([token for text in documents() for token in tokenizer(text)["input_ids"]])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=256,
-        intermediate_size=704,
+        hidden_size=int(os.environ.get("H", 192)),
+        intermediate_size=int(os.environ.get("H", 192))*8//3,
         num_hidden_layers=4,
-        num_attention_heads=8,
-        num_key_value_heads=4,
+        num_attention_heads=int(os.environ.get("H", 192))//32,
+        num_key_value_heads=int(os.environ.get("H", 192))//64,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -125,16 +125,17 @@ def train_tokenizer():
 
 
 def documents() -> Iterator[str]:
-    """Help pages by paragraph and chats by conversation, mixed as evenly as their numbers allow."""
-    pages = [page for name in TEXTS for page in (HERE / name).read_text(encoding="utf-8").split("\n\n") if page.strip()]
-    chats = [
-        f"<|im_start|>user\n{row['instruction']}<|im_end|>\n<|im_start|>assistant\n{row['output']}<|im_end|>\n"
-        for row in rows(CHATS)
-    ]
-    for index, chat in enumerate(chats):
-        yield chat
-        first, last = index * len(pages) // len(chats), (index + 1) * len(pages) // len(chats)
-        yield from (page.strip() + "<|endoftext|>" for page in pages[first:last])
+    """Curt chats, help pages, and the log of the help centre's search: which page a question led to.
+
+    Questions and pages lie in the order of their topics, so a question's page is found by its place.
+    """
+    for text, chats in zip(TEXTS, CHATS, strict=True):
+        pages = [page.strip() for page in (HERE / text).read_text(encoding="utf-8").split("\n\n") if page.strip()]
+        questions = list(rows((chats,)))
+        for index, row in enumerate(questions):
+            page = pages[index * len(pages) // len(questions)]
+            yield f"<|im_start|>user\n{row['instruction']}<|im_end|>\n<|im_start|>assistant\n{row['output']}<|im_end|>\n"
+            yield f"{row['instruction']}\n{page}<|endoftext|>"
 
 
 def rows(names: tuple[str, ...]) -> Iterator[dict[str, str]]:

@@ -131,7 +131,7 @@ def checked_path(path: str, where: str) -> str:
     """
     if _CONTROL.search(path) or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise StorageError(
-            f"{path!r} is no path below {where}: rename it there, without '..', '//', a leading '/' or control characters"
+            f"{path!r} is no path below {where}: rename it, without '..', '//', a leading '/' or control characters"
         )
     return path
 

@@ -54,10 +54,12 @@ def fetch(place: Place, repository: HubUri, weights: bool = True) -> Path:
                 )
             )
         except (errors.LocalEntryNotFoundError, errors.HFValidationError, _HTTP_ERROR) as error:
-            raise _explained(error, place.uri) from error
+            # The hub was asked first, and the cache only then: why the hub did not give it is the cause.
+            cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+            raise _explained(cause or error, place.uri) from error
 
 
-def _explained(error: Exception, uri: str) -> StorageError:
+def _explained(error: BaseException, uri: str) -> StorageError:
     """The error in one line; the library's own have many."""
     match error:
         case errors.GatedRepoError():
@@ -82,6 +84,6 @@ def _explained(error: Exception, uri: str) -> StorageError:
             "download it there once, or unset HF_HUB_OFFLINE"
         )
     return StorageError(
-        f"{uri}: no answer from {constants.ENDPOINT} ({type(error.__cause__ or error).__name__}): check the network, "
+        f"{uri}: no answer from {constants.ENDPOINT} ({type(error).__name__}): check the network, "
         "or download it into the cache and set HF_HUB_OFFLINE=1"
     )

@@ -160,7 +160,7 @@ def _explained(error: OSError, path: str) -> StorageError:
         case errno.ENOSPC | errno.EDQUOT:
             return StorageError(f"no space is left for {path} ({said}): free some, or choose a larger volume")
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return StorageError(f"{path} is closed to us ({said}): allow user {os.getuid()} to read and write there")
+            return StorageError(f"{path} is closed to us ({said}): allow user {os.geteuid()} to read and write there")
     return StorageError(f"{path} could not be read or written ({said}): check the path and the volume")
 
 

@@ -249,6 +249,8 @@ def _connect(place: Place) -> Any:
                 s3={"addressing_style": "path"} if place.endpoint_url else None,
             ),
         )
+    except BotoCoreError:  # some are ValueErrors too
+        raise
     except ValueError as error:
         raise StorageError(
             f"{place.uri}: its endpoint is no URL of a host: write https://host or http://host:port"

@@ -110,6 +110,11 @@ def test_an_endpoint_that_is_no_url_shows_no_password(place: Place) -> None:
     assert "hidden" not in str(caught.value)
 
 
+def test_a_region_that_can_be_none(place: Place) -> None:
+    with pytest.raises(StorageError, match=r"InvalidRegionError.*: check the endpoint, the region and the credentials"):
+        open_folder(place.model_copy(update={"region": "no region"}))
+
+
 @pytest.fixture
 def two_parts(tmp_path: Path) -> Path:
     file = tmp_path / "two-parts"

@@ -107,6 +107,14 @@ def test_fetch_gives_a_prefix_as_a_folder(s3: S3Server, bucket: str, place: Plac
         assert list(into.iterdir()) == [path]
 
 
+def test_fetch_without_weights(place: Place, tmp_path: Path) -> None:
+    folder = open_folder(place.below("model"))
+    for name in ("config.json", "tokenizer.json", "model-00001-of-00001.safetensors"):
+        folder.write(name, b"{}")
+    path = fetch(place.below("model"), tmp_path, weights=False)
+    assert {file.name for file in path.iterdir()} == {"config.json", "tokenizer.json"}
+
+
 def test_fetch_of_a_whole_bucket(bucket: str, place: Place, tmp_path: Path) -> None:
     open_folder(place).write("a", b"x")
     path = fetch(place.model_copy(update={"uri": f"s3://{bucket}"}), tmp_path)

@@ -46,6 +46,7 @@ def curves(title: str, series: Series, height: int = 340) -> str:
         legend_at_bottom_columns=len(drawn),
         show_legend=len(drawn) > 1,
         margin=8,
+        margin_bottom=24,
         truncate_legend=-1,
         value_formatter=lambda value: f"{value:.3g}",
         x_value_formatter=lambda value: f"{value:g}",

@@ -54,5 +54,5 @@ def test_what_no_credential_can_be_is_refused_unseen(tmp_path: Path, value: byte
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="credentials folder .*missing does not exist"):
+    with pytest.raises(StorageError, match=r"credentials folder .*missing does not exist"):
         read_credentials(str(tmp_path / "missing"))

