@@ -52,7 +52,7 @@ def fingerprint() -> str:
     """The texts and this file decide the model."""
     digest = hashlib.sha256()
     for name in (*TEXTS, *CHATS, *ROWS, Path(__file__).name):
-        digest.update(str((VOCABULARY,STEPS,os.environ.get("H"))).encode()+(HERE / name).read_bytes())
+        digest.update(str((VOCABULARY, STEPS, os.environ.get("H"))).encode() + (HERE / name).read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -66,10 +66,10 @@ def make(folder: Path) -> None:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=int(os.environ.get("H", 192)),
-        intermediate_size=int(os.environ.get("H", 192))*8//3,
+        intermediate_size=int(os.environ.get("H", 192)) * 8 // 3,
         num_hidden_layers=4,
-        num_attention_heads=int(os.environ.get("H", 192))//32,
-        num_key_value_heads=int(os.environ.get("H", 192))//64,
+        num_attention_heads=int(os.environ.get("H", 192)) // 32,
+        num_key_value_heads=int(os.environ.get("H", 192)) // 64,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -134,8 +134,9 @@ def documents() -> Iterator[str]:
         questions = list(rows((chats,)))
         for index, row in enumerate(questions):
             page = pages[index * len(pages) // len(questions)]
-            yield f"<|im_start|>user\n{row['instruction']}<|im_end|>\n<|im_start|>assistant\n{row['output']}<|im_end|>\n"
-            yield f"{row['instruction']}\n{page}<|endoftext|>"
+            question, answer = row["instruction"], row["output"]
+            yield f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n"
+            yield f"{question}\n{page}<|endoftext|>"
 
 
 def rows(names: tuple[str, ...]) -> Iterator[dict[str, str]]:

@@ -46,9 +46,7 @@ def place_of(location: Location) -> Place:
                 "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, HF_TOKEN), or leave secretName out to use your own login"
             )
         credentials = str(folder)
-    return Place(
-        uri=location.uri, credentials=credentials, endpoint_url=location.endpoint_url, region=location.region
-    )
+    return Place(uri=location.uri, credentials=credentials, endpoint_url=location.endpoint_url, region=location.region)
 
 
 def _secrets_folder() -> Path:

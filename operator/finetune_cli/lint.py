@@ -59,7 +59,7 @@ def lint(
     if output == "json":
         typer.echo(report.to_json(indent=2))
     else:
-        _print_report(report, data, task, console)
+        _print_report(report, data, task, Console())
     if fix:
         console.print(Text(f"{report.used_rows:,} rows to {fix}, {report.rejected_rows:,} to {_refused_path(fix)}"))
     report.raise_if_refused()

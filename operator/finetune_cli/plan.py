@@ -1,6 +1,7 @@
 """``ftj plan``: how a job would be trained, with nothing run."""
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -102,6 +103,11 @@ def _data(spec: FineTuneJobSpec, dataset: Path | None, rows: int | None, tokens_
         report.raise_if_refused()
         return report.statistics
     count, tokens = rows or ASSUMED_ROWS, tokens_per_row or ASSUMED_TOKENS_PER_ROW
+    if not (rows and tokens_per_row):
+        print(
+            f"assuming {count:,} rows of {tokens} tokens: give --dataset FILE, or --rows and --tokens-per-row",
+            file=sys.stderr,
+        )
     return DataStatistics(
         rows=count,
         tokens=count * tokens,

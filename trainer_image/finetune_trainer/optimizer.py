@@ -14,8 +14,8 @@ EPSILON = 1e-8
 def make_optimizer(parameters: list[torch.nn.Parameter], settings: ResolvedHyperparameters) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
 
-    Without master weights, bf16 weights would round most updates away (a bf16 number has 8 significant bits, and 1e-5 of
-    a weight is less than half its last one), so a Kahan buffer carries what was rounded off into the next step.
+    Without master weights, bf16 weights would round most updates away (a bf16 number has 8 significant bits, and 1e-5
+    of a weight is less than half its last one), so a Kahan buffer carries what was rounded off into the next step.
     """
     if settings.master_weights == "none":
         return optimi.AdamW(

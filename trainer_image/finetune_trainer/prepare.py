@@ -138,13 +138,9 @@ def _write_rows(
 
     if held_out is not None:
         with _KeptRows(local, "validation") as validation:
-            examine(
-                read_rows(held_out), rules.for_validation(), encode=encode, keep=validation.keep
-            ).raise_if_refused()
+            examine(read_rows(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
         with _KeptRows(local, "train") as train:
-            report = examine(
-                read_rows(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep
-            )
+            report = examine(read_rows(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep)
         chosen = frozenset(range(len(validation.questions)))
         messages_path = validation.messages_path
     else:
@@ -161,7 +157,9 @@ def _write_rows(
     prompts = list(_sample_prompts(messages_path, sorted(chosen)))
     (local / SAMPLE_PROMPTS).write_text(json.dumps(prompts, ensure_ascii=False), encoding="utf-8")
     return report.with_statistics(
-        summarize(read_tokens(local / TRAIN_ROWS), validation_rows=len(chosen)) if report.used_rows else report.statistics
+        summarize(read_tokens(local / TRAIN_ROWS), validation_rows=len(chosen))
+        if report.used_rows
+        else report.statistics
     )
 
 

@@ -150,7 +150,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Order:
-    """Which rows an optimizer step takes: a pure function of seed and step, so that a resume needs no more than both."""
+    """Which rows an optimizer step takes: a pure function of seed and step, so that a resume needs only these."""
 
     rows: int
     batch_size: int

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from finetune_core.api.job import Samples
-
 from finetune_trainer.template import ChatEncoder, Messages
 
 
@@ -33,9 +32,7 @@ def generate(
     return answers
 
 
-def _answer(
-    model: nn.Module, encoder: ChatEncoder, prompt: Messages, max_new_tokens: int, device: torch.device
-) -> str:
+def _answer(model: nn.Module, encoder: ChatEncoder, prompt: Messages, max_new_tokens: int, device: torch.device) -> str:
     tokenizer = encoder.tokenizer
     input_ids = torch.tensor([encoder.prompt(prompt)], device=device)  # (1, prompt tokens)
     output = model.generate(

@@ -95,9 +95,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     else:
         if prompts:
             _say("writing sample answers before training")
-            state.samples_before = generate(
-                model, encoder, prompts, config.evaluation.samples.max_new_tokens, device
-            )
+            state.samples_before = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
         if validation:
             _say("evaluating before training")
             with accelerator.autocast():

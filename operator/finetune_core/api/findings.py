@@ -18,6 +18,6 @@ FindingCode = Literal[
 ]
 FINDING_CODES: tuple[FindingCode, ...] = get_args(FindingCode)
 
-# "ignore" and not "off": kubectl reads an unquoted off as the boolean false (docs/adr/0002-yaml-as-kubectl-reads-it.md).
+# "ignore" and not "off": kubectl reads an unquoted off as false (docs/adr/0002-yaml-as-kubectl-reads-it.md).
 Policy = Literal["enforce", "drop", "warn", "ignore"]
-"""``enforce`` refuses the dataset, ``drop`` leaves the row out and counts it, ``warn`` reports, ``ignore`` is silent."""
+"""``enforce`` refuses the dataset, ``drop`` leaves the row out, ``warn`` reports it, ``ignore`` is silent."""

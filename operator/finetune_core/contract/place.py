@@ -8,7 +8,7 @@ class Place(ApiModel):
 
     uri: str
     credentials: str | None = None
-    """Folder with one file per key (``HF_TOKEN``, ``AWS_ACCESS_KEY_ID``, ..., ``ca.crt``); None: the process's own identity."""
+    """Folder with one file per key (``HF_TOKEN``, ``AWS_ACCESS_KEY_ID``, ...); None: the process's own identity."""
     endpoint_url: str | None = None
     region: str | None = None
 

@@ -19,7 +19,7 @@ SHORTEST_CUTOFF = 256
 def alternatives(
     spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
 ) -> list[Alternative]:
-    """Single changes to the job that make it feasible: on this card first, since they cost nothing, then other cards."""
+    """Single changes to the job that make it feasible: on this card first, since they cost nothing, then on others."""
     return [
         *_explicit_qlora(spec, shape, data, gpu, decide),
         *_smaller_models(spec, data, gpu, decide),
@@ -59,7 +59,9 @@ def _smaller_models(spec: FineTuneJobSpec, data: DataStatistics, gpu: Gpu, decid
             yield _alternative(f"model.uri={uri}", answer, f"{smaller.parameters / 1e9:.2f}B parameters")
 
 
-def _other_gpus(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, decide: Decide) -> Iterator[Alternative]:
+def _other_gpus(
+    spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, decide: Decide
+) -> Iterator[Alternative]:
     found = 0
     for gpu in sorted(catalogue(), key=lambda gpu: (gpu.price_per_hour, gpu.memory_bytes)):
         if gpu.is_cpu or found == MOST_GPUS:

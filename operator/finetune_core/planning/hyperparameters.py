@@ -33,7 +33,9 @@ def epochs(rows: int) -> tuple[int, str]:
     for low, high, most, least in bands:
         if rows < high:
             share = max(0.0, math.log(max(rows, 1) / low) / math.log(high / low))
-            return round(most - share * (most - least)), f"{rows:,} rows are in the band that takes {least}-{most} epochs"
+            return round(
+                most - share * (most - least)
+            ), f"{rows:,} rows are in the band that takes {least}-{most} epochs"
     return 1, f"{rows:,} rows: one pass is enough"
 
 

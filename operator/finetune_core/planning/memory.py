@@ -41,10 +41,7 @@ def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     compute = PRECISION_BYTES[training.precision]
     activations = _activations(shape, training, compute)
     logits = _logits(shape, training, compute)
-    if training.method == "full":
-        parts = _full(shape, training)
-    else:
-        parts = _adapters(shape, training, compute)
+    parts = _full(shape, training) if training.method == "full" else _adapters(shape, training, compute)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it, when activations and logits are gone.
         temporary = 2 * shape.vocab_size * shape.hidden_size

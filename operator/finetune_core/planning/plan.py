@@ -1,30 +1,15 @@
 """plan(): the method, the settings and the reasons, or what would fit instead."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-from finetune_core.api.job import FineTuneJobSpec, MasterWeights, Method, Precision
-from finetune_core.api.plan import (
-    Plan,
-    PlannedGpu,
-    Reason,
-    ResolvedHyperparameters,
-    ResolvedLora,
-    ResolvedQuantization,
-    Warning,
-)
+from finetune_core.api.job import FineTuneJobSpec, Method
+from finetune_core.api.plan import Plan, Reason
 from finetune_core.contract import DataStatistics, ModelShape
-from finetune_core.planning import hyperparameters as defaults
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.gpus import Gpu
-from finetune_core.planning.learning_rate import learning_rate
-from finetune_core.planning.memory import TrainingShape, adapter_parameters
 from finetune_core.planning.methods import METHODS, floor_bytes
-from finetune_core.planning.search import Fit, search
+from finetune_core.planning.search import Fit
+from finetune_core.planning.settings import Settings
 from finetune_core.planning.warnings import warnings
 
-Value = TypeVar("Value")
 GIB = 1024**3
 
 
@@ -42,7 +27,7 @@ def plan(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gp
 
 def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu) -> Plan:
     """The plan without alternatives."""
-    settings = _Settings(spec, shape, data, gpu)
+    settings = Settings(spec, shape, data, gpu)
     rejected: list[Reason] = []
     methods = METHODS if spec.method == "auto" else (spec.method,)
     for method in methods:
@@ -54,7 +39,7 @@ def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu:
     return Plan(feasible=False, gpu=settings.planned_gpu, reasons=rejected)
 
 
-def _try(method: Method, settings: "_Settings") -> tuple[str, Fit | None]:
+def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
     """Why a method is rejected, or the shape it would train with."""
     gpu, shape = settings.gpu, settings.shape
     if settings.spec.method == "auto":
@@ -77,7 +62,7 @@ def _try(method: Method, settings: "_Settings") -> tuple[str, Fit | None]:
     return "", fit
 
 
-def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: "_Settings") -> Plan:
+def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settings) -> Plan:
     given = settings.spec.method != "auto"
     chosen = Reason(
         field="method",
@@ -97,225 +82,6 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: "_Sett
         reasons=[chosen, *rejected, *reasons],
         warnings=warnings(method, resolved, settings.data, settings.gpu),
     )
-
-
-@dataclass
-class _Reasons:
-    """Values with the rule that gave each: a value given in the job wins."""
-
-    entries: list[Reason] = field(default_factory=list)
-
-    def choose(self, name: str, given: Value | None, default: Callable[[], tuple[Value, str]]) -> Value:
-        value, because = (given, "given in the job") if given is not None else default()
-        self.entries.append(Reason(field=name, value=_plain(value), because=because))
-        return value
-
-    def note(self, name: str, value: Value, because: str) -> Value:
-        self.entries.append(Reason(field=name, value=_plain(value), because=because))
-        return value
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """One job against one card: what each setting would be for a method."""
-
-    spec: FineTuneJobSpec
-    shape: ModelShape
-    data: DataStatistics
-    gpu: Gpu
-
-    @property
-    def planned_gpu(self) -> PlannedGpu:
-        return PlannedGpu(type=self.gpu.name, memory_bytes=self.gpu.memory_bytes)
-
-    def conflict(self, method: Method) -> str:
-        """Why the values given in the job cannot go with this method on this card, or an empty string."""
-        given = self.spec.hyperparameters
-        if given.precision == "bf16" and not (self.gpu.bf16 or self.gpu.is_cpu):
-            return f"precision bf16 was given, and {self.gpu.name} has no bf16: leave it out or write fp16"
-        if given.precision == "fp16" and self.gpu.is_cpu:
-            return "precision fp16 was given, and the CPU does not train in it: leave it out or write fp32"
-        if method == "full" and given.master_weights == "none" and self.precision(_Reasons()) != "bf16":
-            return "masterWeights none was given, and it needs precision bf16"
-        if given.cutoff_length and given.cutoff_length > self.shape.max_position_embeddings:
-            return f"cutoffLength {given.cutoff_length} is more than the model's {self.shape.max_position_embeddings}"
-        if method != "full" and isinstance(given.lora.target_modules, list):
-            unknown = sorted(set(given.lora.target_modules) - set(self.shape.linear_shapes))
-            if unknown or not given.lora.target_modules:
-                known = ", ".join(self.shape.linear_shapes)
-                return f"lora.targetModules {given.lora.target_modules} are not all linears of the model: {known}"
-        return ""
-
-    # Each of the following gives a value and, through ``reasons``, its rule.
-
-    def precision(self, reasons: _Reasons) -> Precision:
-        def default() -> tuple[Precision, str]:
-            if self.gpu.is_cpu:
-                return "fp32", "CPUs are fastest and safest in fp32"
-            return ("bf16", f"{self.gpu.name} has bf16") if self.gpu.bf16 else ("fp16", f"{self.gpu.name} has no bf16")
-
-        return reasons.choose("precision", self.spec.hyperparameters.precision, default)
-
-    def cutoff(self, reasons: _Reasons) -> int:
-        return reasons.choose(
-            "cutoffLength",
-            self.spec.hyperparameters.cutoff_length,
-            lambda: defaults.cutoff_length(self.data, self.shape.max_position_embeddings),
-        )
-
-    def lora(self, reasons: _Reasons) -> ResolvedLora:
-        given = self.spec.hyperparameters.lora
-        task, rows = self.spec.dataset.task, self.data.rows
-        rank = reasons.choose("lora.rank", given.rank, lambda: defaults.lora_rank(task, rows))
-        return ResolvedLora(
-            rank=rank,
-            alpha=reasons.choose("lora.alpha", given.alpha, lambda: (2 * rank, "2 x rank")),
-            dropout=reasons.choose("lora.dropout", given.dropout, lambda: (defaults.LORA_DROPOUT, "default")),
-            target_modules=reasons.choose(
-                "lora.targetModules",
-                given.target_modules,
-                lambda: ("all-linear", "adapters on all linears match full fine-tuning (QLoRA, section 4)"),
-            ),
-        )
-
-    def quantization(self, reasons: _Reasons) -> ResolvedQuantization:
-        given = self.spec.hyperparameters.quantization
-        return ResolvedQuantization(
-            type=reasons.choose("quantization.type", given.type, lambda: ("nf4", "best for normal weights (QLoRA)")),
-            double_quantization=reasons.choose(
-                "quantization.doubleQuantization", given.double_quantization, lambda: (True, "saves 0.37 bits a weight")
-            ),
-        )
-
-    def epochs(self, reasons: _Reasons) -> float:
-        return reasons.choose("epochs", self.spec.hyperparameters.epochs, lambda: defaults.epochs(self.data.rows))
-
-    def effective_batch_size(self, reasons: _Reasons) -> int:
-        given = self.spec.hyperparameters
-        both = (given.micro_batch_size or 0) * (given.gradient_accumulation_steps or 0)
-        if not given.effective_batch_size and both:
-            return reasons.note(
-                "effectiveBatchSize", both, "microBatchSize x gradientAccumulationSteps, as given in the job"
-            )
-        size = reasons.choose(
-            "effectiveBatchSize",
-            given.effective_batch_size,
-            lambda: defaults.effective_batch_size(self.data.rows, self.epochs(_Reasons())),
-        )
-        factor = given.micro_batch_size or given.gradient_accumulation_steps or 1
-        return size if size % factor == 0 else factor * max(1, round(size / factor))
-
-    def fit(self, method: Method) -> Fit:
-        """The fastest shape of micro-batch that fits, or the smallest where none does."""
-        if method == "full" and self.spec.hyperparameters.master_weights is None:
-            masters = self._search(method, "fp32")
-            if masters.fits or self.precision(_Reasons()) != "bf16":
-                return masters
-            return self._search(method, "none")
-        return self._search(method, self.spec.hyperparameters.master_weights if method == "full" else None)
-
-    def _search(self, method: Method, master_weights: MasterWeights | None) -> Fit:
-        quiet = _Reasons()
-        given = self.spec.hyperparameters
-        row_tokens = min(self.cutoff(quiet), self.data.lengths.max)
-        supervised = row_tokens if given.train_on_prompt else min(row_tokens, self.data.supervised_max)
-        base = TrainingShape(
-            method=method,
-            micro_batch_size=1,
-            row_tokens=row_tokens,
-            supervised_tokens=supervised,
-            precision=self.precision(quiet),
-            activation_checkpointing=False,
-            master_weights=master_weights,
-            lora=self.lora(quiet) if method != "full" else None,
-            quantization=self.quantization(quiet) if method == "qlora" else None,
-        )
-        batch = self.effective_batch_size(quiet)
-        micro = given.micro_batch_size
-        if micro is None and given.gradient_accumulation_steps:
-            micro = max(1, batch // given.gradient_accumulation_steps)
-        return search(
-            self.shape,
-            base,
-            usable_bytes=self.gpu.memory_bytes,
-            micro_batch_sizes=[micro] if micro else [size for size in range(1, batch + 1) if batch % size == 0],
-            checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],
-            typical_tokens=min(row_tokens, self.data.lengths.p50),
-        )
-
-    def resolve(self, method: Method, fit: Fit) -> tuple[ResolvedHyperparameters, list[Reason]]:
-        """Every value the trainer needs, and the reason of each."""
-        given, reasons, training = self.spec.hyperparameters, _Reasons(), fit.training
-        shape_reason = "the fastest shape predicted to fit"
-        passes = self.epochs(reasons)
-        batch = self.effective_batch_size(reasons)
-        micro = reasons.choose("microBatchSize", given.micro_batch_size, lambda: (training.micro_batch_size, shape_reason))
-        steps = reasons.choose(
-            "totalSteps",
-            given.max_steps,
-            lambda: (
-                defaults.total_steps(self.data.rows, passes, batch),
-                f"{passes:g} epochs of {self.data.rows:,} rows, {batch} a step",
-            ),
-        )
-        warmup = reasons.choose("warmupRatio", given.warmup_ratio, lambda: defaults.warmup_ratio(steps))
-        resolved = ResolvedHyperparameters(
-            epochs=passes,
-            total_steps=steps,
-            learning_rate=reasons.choose(
-                "learningRate",
-                given.learning_rate,
-                lambda: learning_rate(method, self.shape.parameters, given.preset),
-            ),
-            lr_scheduler=reasons.choose("lrScheduler", given.lr_scheduler, lambda: ("cosine", "default")),
-            warmup_steps=round(warmup * steps),
-            weight_decay=reasons.choose("weightDecay", given.weight_decay, lambda: (0.0, "default for fine-tuning")),
-            max_grad_norm=reasons.choose("maxGradNorm", given.max_grad_norm, lambda: (1.0, "default")),
-            seed=reasons.choose("seed", given.seed, lambda: (42, "default")),
-            effective_batch_size=batch,
-            micro_batch_size=micro,
-            gradient_accumulation_steps=reasons.choose(
-                "gradientAccumulationSteps",
-                given.gradient_accumulation_steps,
-                lambda: (batch // micro, "effectiveBatchSize / microBatchSize"),
-            ),
-            cutoff_length=self.cutoff(reasons),
-            precision=self.precision(reasons),
-            master_weights=self._master_weights(training, reasons),
-            activation_checkpointing=reasons.choose(
-                "activationCheckpointing",
-                given.activation_checkpointing,
-                lambda: (training.activation_checkpointing, shape_reason),
-            ),
-            train_on_prompt=given.train_on_prompt,
-            logging_steps=reasons.choose("loggingSteps", given.logging_steps, lambda: defaults.logging_steps(steps)),
-            evaluation_steps=reasons.choose(
-                "evaluation.everySteps", self.spec.evaluation.every_steps, lambda: defaults.evaluation_steps(steps)
-            ),
-            lora=self.lora(reasons) if method != "full" else None,
-            quantization=self.quantization(reasons) if method == "qlora" else None,
-        )
-        if resolved.lora is not None:
-            reasons.note(
-                "adapterParameters",
-                adapter_parameters(self.shape, resolved.lora),
-                "rank x (in + out) of every targeted linear",
-            )
-        return resolved, reasons.entries
-
-    def _master_weights(self, training: TrainingShape, reasons: _Reasons) -> MasterWeights | None:
-        def default() -> tuple[MasterWeights, str]:
-            if training.master_weights == "fp32":
-                return "fp32", "16 bytes a parameter fit"
-            return "none", "fp32 weights do not fit: bf16 weights with Kahan compensation, 10 bytes a parameter"
-
-        if training.method != "full":
-            return None
-        return reasons.choose("masterWeights", self.spec.hyperparameters.master_weights, default)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _gib(size: int) -> str:
