@@ -96,10 +96,6 @@ class Checkpoints:
             (local / Path(file.path).name).unlink()
         return Restored(step, weights, state)
 
-    def delete_all(self) -> None:
-        """Remove every checkpoint of this job and plan."""
-        self._folder.delete("")
-
     def _complete_steps(self) -> set[int]:
         return {int(match[1]) for path in self._paths() if (match := _NAME.match(path)) and path.endswith(COMPLETE)}
 

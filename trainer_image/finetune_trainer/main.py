@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from pydantic import ValidationError
 
@@ -18,6 +18,9 @@ from finetune_core.contract.environment import (
     TERMINATION_VARIABLE,
 )
 from finetune_core.errors import FinetuneError, InvalidSpec, OutOfMemory, TrainerError
+
+_DISK_FULL = ("No space left on device", "file write failed")
+"""How Python, safetensors and torch.save say that a disk is full."""
 
 
 def main() -> None:
@@ -65,6 +68,8 @@ def _unexpected(error: Exception) -> FinetuneError:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return OutOfMemory(f"the GPU ran out of memory: {str(error).splitlines()[0]}")
+    if any(mark in str(error) for mark in _DISK_FULL):
+        return TrainerError(f"no space left on a disk: free some, or point TMPDIR ({gettempdir()}) at a larger one")
     if isinstance(error, OSError) and error.filename:
         return TrainerError(f"{error.filename}: {error.strerror}")
     return TrainerError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")

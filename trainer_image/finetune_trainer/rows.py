@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,13 @@ class Rows:
         ]
 
 
+@lru_cache(maxsize=2)
+def _shuffled(rows: int, seed: int, epoch: int) -> Tensor:
+    """Row numbers in the order of an epoch."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(rows, generator=generator)
+
+
 @dataclass(frozen=True)
 class Order:
     """Which rows an optimizer step takes: a pure function of seed and step, so that a resume needs only these."""
@@ -164,6 +172,5 @@ class Order:
     def step(self, step: int) -> list[int]:
         """Row numbers of a step, counted from 0."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order = torch.randperm(self.rows, generator=generator)
+        order = _shuffled(self.rows, self.seed, epoch)
         return order[position * self.batch_size : (position + 1) * self.batch_size].tolist()

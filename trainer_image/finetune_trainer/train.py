@@ -75,7 +75,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     optimizer = accelerator.prepare(make_optimizer(list(weights.values()), settings))
     schedule = make_schedule(optimizer.optimizer, settings)
     checkpoints = Checkpoints(
-        open_folder(config.checkpoint_place),
+        open_folder(config.output.below(config.checkpoint_path)),
         scratch / "checkpoints",
         config.checkpoints.keep,
         (config.job_name, config.job_uid),
@@ -211,8 +211,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     )
     with blamed_on(UploadFailed):
         if not config.checkpoints.keep_after_success:
-            checkpoints.delete_all()
-        open_folder(config.output).delete(f".work/{config.job_uid}")
+            output.delete(config.checkpoint_path)
+        output.delete(f".work/{config.job_uid}")
     return report
 
 

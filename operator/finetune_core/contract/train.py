@@ -45,9 +45,9 @@ class TrainerConfig(ApiModel):
         return self.plan.hyperparameters
 
     @property
-    def checkpoint_place(self) -> Place:
-        """Where this job's checkpoints of this plan lie; a recreated job of the same name never meets them."""
-        return self.output.below("checkpoints", f"{self.job_uid[:8]}-{self.plan_fingerprint[:8]}")
+    def checkpoint_path(self) -> str:
+        """Where in the output this job's checkpoints of this plan lie; a recreated job never meets them."""
+        return f"checkpoints/{self.job_uid[:8]}-{self.plan_fingerprint[:8]}"
 
 
 class Artifact(ApiModel):
