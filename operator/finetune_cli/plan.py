@@ -47,9 +47,10 @@ def plan(
 ) -> None:
     """Show method, settings, memory and reasons for a job. Runs nothing and needs no network."""
     job = load_job(file, overrides or [])
+    gpu = find_gpu(job.spec.gpu.type)
     shape = _shape(job.spec, model_config)
     data = _data(job.spec, dataset, rows, tokens_per_row)
-    answer = make_plan(job.spec, shape, data, find_gpu(job.spec.gpu.type))
+    answer = make_plan(job.spec, shape, data, gpu)
     match output:
         case Output.json:
             print(answer.to_json(indent=2))
@@ -80,7 +81,7 @@ def _shape(spec: FineTuneJobSpec, config: Path | None) -> ModelShape:
             read = json.loads(config.read_text(encoding="utf-8"))
         except OSError as error:
             raise InvalidSpec(f"{config}: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidSpec(f"{config}: not JSON: {error}") from error
         return shape_from_config(read, str(config))
     shape = shipped_shape(spec.model.uri)

@@ -17,7 +17,7 @@ from finetune_cli.show_run import RunDisplay, show_summary
 from finetune_cli.steps import Interrupted, run_step
 from finetune_core.api import FineTuneJob, Location, Output, Plan
 from finetune_core.contract import PrepareConfig, PrepareReport, RunReport, TrainerConfig
-from finetune_core.errors import Infeasible
+from finetune_core.errors import Infeasible, OutputOccupied
 from finetune_core.planning import Gpu, find_gpu
 from finetune_core.planning import plan as make_plan
 from finetune_storage import open_folder
@@ -51,6 +51,11 @@ def run(
             show_summary(RunReport.model_validate_json(result.read("run-report.json")), config.output, console)
             return
         clear(result)
+    elif manifest is not None and not job.spec.output.overwrite:
+        raise OutputOccupied(
+            f"{result.uri} holds the finished model of job {manifest.job_name!r}: choose another place with --output, "
+            "or set output.overwrite=true"
+        )
 
     try:
         with RunDisplay(job.metadata.name, console) as display:

@@ -3,15 +3,16 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import Field, field_validator
 
 from finetune_core.api.base import ApiModel
 from finetune_core.errors import InvalidSpec
 
-_BUCKET = re.compile(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-_HUB_NAME = re.compile(r"^[\w.-]{1,96}$")
+_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_HUB_NAME = re.compile(r"[\w.-]{1,96}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,18 @@ def parse_uri(uri: str) -> FileUri | S3Uri | HubUri:
         InvalidSpec: the URI has no scheme we know, or lacks a part that its scheme needs.
     """
     scheme, _, rest = uri.partition(":")
+    if _CONTROL.search(unquote(uri)):
+        raise InvalidSpec(f"{uri!r}: a control character is not allowed in a location")
     if scheme == "file":
-        path = unquote(urlsplit(uri).path)
-        if urlsplit(uri).netloc or not path.startswith("/"):
+        path = unquote(rest.removeprefix("//"))
+        if not path.startswith("/"):
             raise InvalidSpec(
                 f"{uri!r} is not an absolute file location: write file:///path, or file:path in a job file"
             )
         return FileUri(path)
     if scheme == "s3" and rest.startswith("//"):
         bucket, _, key = rest[2:].partition("/")
-        if not _BUCKET.match(bucket):
+        if not _BUCKET.fullmatch(bucket):
             raise InvalidSpec(f"{uri!r}: {bucket!r} is not a bucket name: write s3://bucket/prefix")
         if ".." in PurePosixPath(key).parts:
             raise InvalidSpec(f"{uri!r}: '..' is not allowed in a location")
@@ -72,8 +75,9 @@ def _parse_hub(uri: str, rest: str) -> HubUri:
     parts = rest.removeprefix("datasets/").split("/")
     if len(parts) < 2:
         raise InvalidSpec(f"{uri!r} is not a hub location: write hf://org/name or hf://datasets/org/name/file")
-    org, (name, _, revision), path = parts[0], parts[1].partition("@"), parts[2:]
-    if not (_HUB_NAME.match(org) and _HUB_NAME.match(name)) or ".." in path or "" in path:
+    org, (name, at, revision), path = parts[0], parts[1].partition("@"), parts[2:]
+    whole = _HUB_NAME.fullmatch(org) and _HUB_NAME.fullmatch(name) and (revision or not at)
+    if not whole or not {"", ".", ".."}.isdisjoint([org, name, *path]):
         raise InvalidSpec(f"{uri!r} is not a hub location: write hf://org/name or hf://datasets/org/name/file")
     return HubUri(kind, f"{org}/{name}", revision or None, "/".join(path))
 

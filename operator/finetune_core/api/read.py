@@ -3,7 +3,8 @@
 import difflib
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -32,7 +33,7 @@ def read_job(text: str, overrides: list[str] | None = None, base: str | None = N
     if base is not None:
         _make_absolute(document.get("spec"), base)
     try:
-        return FineTuneJob.model_validate(document)
+        return FineTuneJob.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidSpec("\n".join(_explain(error))) from error
 
@@ -43,11 +44,16 @@ def _override(document: dict[str, Any], override: str) -> None:
     if not equals or not all(keys):
         raise InvalidSpec(f"--set {override!r}: write path=value, as in gpu.type=A10")
     place = document.setdefault("spec", {})
+    if not isinstance(place, dict):
+        return  # what is wrong with the spec is said when it is read
     for key in keys[:-1]:
         place = place.setdefault(key, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         raise InvalidSpec(f"--set {override!r}: {'.'.join(keys[:-1])} has no fields")
-    place[keys[-1]] = load_yaml(value)
+    try:
+        place[keys[-1]] = load_yaml(value)
+    except InvalidSpec as error:
+        raise InvalidSpec(f"--set {override!r}: {error}") from error
 
 
 def _make_absolute(spec: Any, base: str) -> None:
@@ -58,7 +64,7 @@ def _make_absolute(spec: Any, base: str) -> None:
         _make_absolute(value, base)
     uri = spec.get("uri")
     if isinstance(uri, str) and uri.startswith("file:") and not uri.startswith("file:/"):
-        spec["uri"] = f"file://{base}/{uri.removeprefix('file:').removeprefix('./')}"
+        spec["uri"] = f"file://{quote(base)}/{uri.removeprefix('file:').removeprefix('./')}"
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
@@ -83,6 +89,8 @@ def _explain_one(path: str, details: ErrorDetails) -> str:
                 f"{path}: {str(given).lower()} is a boolean, which does not fit here ({details['msg'].lower()}); "
                 "unquoted on, off, yes and no are booleans in Kubernetes YAML"
             )
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{path}: {_shorten(given)}: expected fields of its own, not a single value"
         case "value_error":
             return f"{path}: {details['msg'].removeprefix('Value error, ')}"
         case _:
@@ -94,7 +102,7 @@ _UNION_MEMBERS = {"a-fraction", "a-location", "list[str]", "[key]"}
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -108,7 +116,8 @@ def _field_path(location: tuple[int | str, ...]) -> str:
             continue
         if part in _UNION_MEMBERS or part.startswith("literal["):
             continue
-        path += f".{part}" if path else part
+        name = part if part.isprintable() else repr(part)
+        path += f".{name}" if path else name
         kind = _fields(kind).get(part)
     return path
 
@@ -117,6 +126,8 @@ def _fields(annotation: Any) -> dict[str, Any]:
     """Names of the fields below an annotation, with their annotations; a union has those of all its members."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
+    if get_origin(annotation) is Annotated:
+        return _fields(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return {name: kind for member in get_args(annotation) for name, kind in _fields(member).items()}
     return {}

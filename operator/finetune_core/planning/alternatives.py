@@ -7,6 +7,7 @@ from finetune_core.api.plan import Alternative, Plan
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.gpus import Gpu, catalogue
 from finetune_core.planning.hyperparameters import CUTOFFS
+from finetune_core.planning.methods import METHODS
 from finetune_core.planning.shapes import shipped_shape, smaller_models
 
 Decide = Callable[[FineTuneJobSpec, ModelShape, DataStatistics, Gpu], Plan]
@@ -21,20 +22,27 @@ def alternatives(
 ) -> list[Alternative]:
     """Single changes to the job that make it feasible: on this card first, since they cost nothing, then on others."""
     return [
-        *_explicit_qlora(spec, shape, data, gpu, decide),
+        *_other_methods(spec, shape, data, gpu, decide),
         *_smaller_models(spec, data, gpu, decide),
         *_other_gpus(spec, shape, data, decide),
     ]
 
 
-def _explicit_qlora(
+def _other_methods(
     spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
 ) -> Iterator[Alternative]:
-    """``auto`` is cautious by its floors; who asks for qlora by name gets it where the memory model says it fits."""
+    """A method that needs less memory; where none is enough, qlora with a shorter cutoff.
+
+    ``auto`` is cautious by its floors; who asks for qlora by name gets it where the memory model says it fits.
+    """
+    lighter = ("qlora",) if spec.method == "auto" else METHODS[METHODS.index(spec.method) + 1 :]
+    for method in lighter:
+        answer = decide(spec.model_copy(update={"method": method}), shape, data, gpu)
+        if answer.feasible:
+            because = "below the rule of thumb, but predicted to fit" if spec.method == "auto" else "needs less memory"
+            yield _alternative(f"method={method}", answer, because)
+            return
     explicit = spec.model_copy(update={"method": "qlora"})
-    if spec.method == "auto" and (answer := decide(explicit, shape, data, gpu)).feasible:
-        yield _alternative("method=qlora", answer, "below the rule of thumb, but predicted to fit")
-        return
     for cutoff in [*reversed(CUTOFFS), SHORTEST_CUTOFF]:
         if cutoff >= data.lengths.max or cutoff >= (spec.hyperparameters.cutoff_length or cutoff + 1):
             continue

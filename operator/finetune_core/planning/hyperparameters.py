@@ -22,6 +22,8 @@ LARGE_EFFECTIVE_BATCH_SIZE = 32
 LARGE_DATASET_ROWS = 10_000
 LEAST_STEPS = 50
 LEAST_EFFECTIVE_BATCH_SIZE = 4
+LARGEST_MICRO_BATCH_SIZE = 1024
+"""Far beyond what makes a card faster."""
 
 
 def epochs(rows: int) -> tuple[int, str]:
@@ -68,6 +70,11 @@ def effective_batch_size(rows: int, passes: float) -> tuple[int, str]:
     if size == EFFECTIVE_BATCH_SIZE:
         return size, "16-32 rows per step is the rule of thumb"
     return size, f"{rows:,} rows are too few for {LEAST_STEPS} steps of {size * 2}"
+
+
+def micro_batch_sizes(batch: int) -> list[int]:
+    """The sizes to choose from: those that divide the effective batch."""
+    return [size for size in range(1, min(batch, LARGEST_MICRO_BATCH_SIZE) + 1) if batch % size == 0]
 
 
 def total_steps(rows: int, passes: float, batch: int) -> int:

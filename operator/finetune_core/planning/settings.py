@@ -124,13 +124,16 @@ class Settings:
             return reasons.note(
                 "effectiveBatchSize", both, "microBatchSize x gradientAccumulationSteps, as given in the job"
             )
-        size = reasons.choose(
-            "effectiveBatchSize",
-            given.effective_batch_size,
-            lambda: defaults.effective_batch_size(self.data.rows, self.epochs(Reasons())),
-        )
-        factor = given.micro_batch_size or given.gradient_accumulation_steps or 1
-        return size if size % factor == 0 else factor * max(1, round(size / factor))
+
+        def default() -> tuple[int, str]:
+            size, because = defaults.effective_batch_size(self.data.rows, self.epochs(Reasons()))
+            factor = given.micro_batch_size or given.gradient_accumulation_steps or 1
+            if size % factor == 0:
+                return size, because
+            name = "microBatchSize" if given.micro_batch_size else "gradientAccumulationSteps"
+            return factor * max(1, round(size / factor)), f"the multiple of the given {name} nearest to {size}"
+
+        return reasons.choose("effectiveBatchSize", given.effective_batch_size, default)
 
     def fit(self, method: Method) -> Fit:
         """The fastest shape of micro-batch that fits, or the smallest where none does."""
@@ -165,7 +168,7 @@ class Settings:
             self.shape,
             base,
             usable_bytes=self.gpu.memory_bytes,
-            micro_batch_sizes=[micro] if micro else [size for size in range(1, batch + 1) if batch % size == 0],
+            micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(batch),
             checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],
             typical_tokens=min(row_tokens, self.data.lengths.p50),
         )
@@ -216,7 +219,11 @@ class Settings:
                 given.activation_checkpointing,
                 lambda: (training.activation_checkpointing, shape_reason),
             ),
-            train_on_prompt=given.train_on_prompt,
+            train_on_prompt=reasons.note(
+                "trainOnPrompt",
+                given.train_on_prompt,
+                "given in the job" if given.train_on_prompt else "loss on the answers alone",
+            ),
             logging_steps=reasons.choose("loggingSteps", given.logging_steps, lambda: defaults.logging_steps(steps)),
             evaluation_steps=reasons.choose(
                 "evaluation.everySteps", self.spec.evaluation.every_steps, lambda: defaults.evaluation_steps(steps)

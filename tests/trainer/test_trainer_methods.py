@@ -1,0 +1,223 @@
+"""Each method trained once on the tiny model: what it learns, prints and leaves behind."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from trainer_jobs import SHARED, STEPS
+from trainer_model import TRAIN_ROWS, VALIDATION_ROWS
+from trainer_steps import Bench, Run, manifest_of
+
+from finetune_core.api import Plan
+from finetune_core.contract import TrainerConfig, parse_stage
+from finetune_trainer.model import load_model, trainable_parameters
+
+PAPERS = {
+    "report.html", "run-report.json", "plan.json", "dataset-report.json", "metrics.jsonl", "samples.json",
+    "trainer-config.json",
+}  # fmt: skip
+TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+EVALUATED = [0, 7, 14, STEPS]
+LOGGED = [*EVALUATED, *range(3, STEPS, 3)]
+
+
+def test_the_loss_falls_clearly_on_both_sets(run: Run) -> None:
+    assert run.losses[-1] < 0.8 * run.losses[0]
+    report = run.report
+    assert report.eval_loss_before is not None
+    assert report.eval_loss is not None
+    assert report.eval_loss < 0.8 * report.eval_loss_before
+
+
+def test_the_report_tells_of_the_run(run: Run) -> None:
+    report = run.report
+    assert (report.job_name, report.job_uid) == (run.config.job_name, run.config.job_uid)
+    assert (report.steps, report.resumed_from_step, report.stopped_early) == (STEPS, None, False)
+    assert report.train_loss == run.losses[-1]
+    evaluated = {line["step"]: line["eval_loss"] for line in run.metrics if "eval_loss" in line}
+    assert report.eval_loss_before == evaluated[0]
+    assert report.eval_loss == min(loss for step, loss in evaluated.items() if step)
+    assert report.eval_loss == evaluated[report.best_step]
+    per_epoch = run.config.prepare_report.statistics.supervised_tokens
+    assert report.supervised_tokens == per_epoch * STEPS * 8 // len(TRAIN_ROWS)
+    assert report.peak_memory_bytes is not None
+    assert report.peak_memory_bytes > 50_000_000
+
+
+def test_progress_lines_parse_and_end_at_the_last_step(run: Run) -> None:
+    progress = run.ended.progress
+    assert [line.step for line in progress] == sorted(LOGGED)
+    assert {line.total_steps for line in progress} == {STEPS}
+    assert [line.step for line in progress if line.eval_loss is not None] == EVALUATED
+    assert progress[-1].epoch == STEPS * 8 / len(TRAIN_ROWS)
+    times = [line.time for line in progress]
+    assert times == sorted(times)
+    for line in progress[1:]:
+        assert line.loss is not None
+        assert line.learning_rate is not None
+        assert line.grad_norm is not None
+        assert line.grad_norm > 0
+        assert line.tokens_per_second is not None
+        assert line.tokens_per_second > 0
+
+
+def test_progress_lines_are_the_stored_metrics(run: Run) -> None:
+    stored = (run.output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [line.to_json() for line in run.ended.progress] == stored
+
+
+def test_standard_output_is_for_machines_alone(run: Run) -> None:
+    others = [line for line in run.ended.stdout.splitlines() if not line.startswith("finetune-progress: ")]
+    assert all(parse_stage(line) for line in others), others
+
+
+def test_everything_of_the_contract_lies_there_and_nothing_else(run: Run) -> None:
+    kind = run.artifact.name
+    weights = (
+        {"model.safetensors", "config.json", "generation_config.json"}
+        if kind == "model"
+        else {"adapter_model.safetensors", "adapter_config.json", "README.md"}
+    )
+    files = {path.relative_to(run.output).as_posix() for path in run.output.rglob("*") if path.is_file()}
+    assert files == PAPERS | {"manifest.json"} | {f"{kind}/{name}" for name in weights | TOKENIZER_FILES}
+    folders = {path.relative_to(run.output).as_posix() for path in run.output.rglob("*") if path.is_dir()}
+    assert folders == {kind}  # no checkpoints, no work folder, not even empty ones
+
+
+def test_the_manifest_lists_every_file_with_its_true_size_and_digest(run: Run) -> None:
+    manifest = manifest_of(run.output)
+    assert (manifest.job_name, manifest.job_uid) == (run.config.job_name, run.config.job_uid)
+    listed = {file.path: (file.size_bytes, file.sha256) for file in manifest.files}
+    there = {
+        path.relative_to(run.output).as_posix(): path.read_bytes()
+        for path in run.output.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert len(listed) == len(manifest.files)
+    assert listed == {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in there.items()}
+
+
+def test_the_answer_names_the_artifact(run: Run) -> None:
+    artifact = run.report.artifact
+    assert artifact is not None
+    manifest = manifest_of(run.output)
+    assert artifact.manifest_sha256 == hashlib.sha256((run.output / "manifest.json").read_bytes()).hexdigest()
+    assert artifact.files == len(manifest.files)
+    assert artifact.size_bytes == sum(file.size_bytes for file in manifest.files)
+    assert (artifact.uri, artifact.method) == (run.config.output.uri, run.config.method)
+    assert artifact.report_uri == f"{artifact.uri}/report.html"
+
+
+def test_the_papers_say_what_was_done(run: Run) -> None:
+    assert TrainerConfig.model_validate_json((run.output / "trainer-config.json").read_text()) == run.config
+    assert Plan.model_validate_json((run.output / "plan.json").read_text()) == run.config.plan
+    stored = json.loads((run.output / "run-report.json").read_text())
+    answered = json.loads(run.ended.good_answer)
+    assert stored == {key: value for key, value in answered.items() if key != "artifact"}
+    assert json.loads((run.output / "dataset-report.json").read_text())["usedRows"] == len(TRAIN_ROWS)
+    assert "<html" in (run.output / "report.html").read_text(encoding="utf-8")
+
+
+def test_samples_ask_validation_questions_before_and_after(run: Run) -> None:
+    samples = json.loads((run.output / "samples.json").read_text(encoding="utf-8"))
+    known = {row["instruction"]: row["output"] for row in VALIDATION_ROWS}
+    assert len(samples) == SHARED["evaluation"]["samples"]["count"]
+    for sample in samples:
+        (question,) = sample["messages"]
+        assert sample["reference"] == known[question["content"]]
+    assert any(sample["before"] != sample["after"] for sample in samples)
+
+
+def test_plain_libraries_load_the_result_and_measure_the_reported_losses(
+    run: Run, reloaded: dict[str, dict[str, float]]
+) -> None:
+    measured = reloaded[run.output.name]
+    settings = run.config.hyperparameters
+    tolerance = 1e-4 if settings.precision == "fp32" else 2e-2
+    assert measured["base"] == pytest.approx(run.report.eval_loss_before, rel=tolerance)
+    assert measured["tuned"] == pytest.approx(run.report.eval_loss, rel=tolerance)
+    assert measured["tuned"] < 0.8 * measured["base"]
+
+
+@pytest.mark.parametrize("label", ["lora", "lora-bf16", "qlora"])
+def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(runs: dict[str, Run], label: str) -> None:
+    run = runs[label]
+    with safe_open(run.artifact / "adapter_model.safetensors", "pt") as file:
+        assert all(".lora_A." in name or ".lora_B." in name for name in file.keys())  # noqa: SIM118
+        size = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float32}  # noqa: SIM118
+    assert str(size) in {str(reason.value) for reason in run.config.plan.reasons if reason.field == "adapterParameters"}
+    config = json.loads((run.artifact / "adapter_config.json").read_text())
+    assert f"file://{config['base_model_name_or_path']}" == run.config.model.uri
+
+
+@pytest.mark.parametrize(("label", "kind"), [("full", torch.float32), ("full-kahan", torch.bfloat16)])
+def test_a_whole_model_is_stored_in_the_precision_it_was_trained_in(
+    runs: dict[str, Run], label: str, kind: torch.dtype
+) -> None:
+    with safe_open(runs[label].artifact / "model.safetensors", "pt") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {kind}  # noqa: SIM118
+
+
+def test_kahan_compensation_learns_what_bf16_alone_would_round_away(runs: dict[str, Run]) -> None:
+    plain, compensated = runs["full"].report.eval_loss, runs["full-kahan"].report.eval_loss
+    assert compensated == pytest.approx(plain, rel=0.05)
+
+
+def test_evaluating_does_not_change_the_gradients_of_a_quantised_model(runs: dict[str, Run], bench: Bench) -> None:
+    """bitsandbytes repacks 4-bit weights at the first evaluation on some processors, for a kernel without gradients."""
+    model = load_model(bench.model, runs["qlora"].config, torch.device("cpu"))
+    weights = trainable_parameters(model)
+    torch.manual_seed(0)
+    for parameter in weights.values():
+        torch.nn.init.normal_(parameter, std=0.1)
+    ids = torch.arange(3, 23)[None]
+
+    def gradients() -> torch.Tensor:
+        model.zero_grad()
+        model.eval()  # dropout off
+        model.enable_input_require_grads()
+        model(input_ids=ids, labels=ids).loss.backward()
+        return torch.cat([parameter.grad.flatten() for parameter in weights.values()])
+
+    before = gradients()
+    with torch.no_grad():
+        model(input_ids=ids)
+    torch.testing.assert_close(gradients(), before)
+
+
+def test_what_is_trained_is_the_adapter_or_everything(runs: dict[str, Run], bench: Bench) -> None:
+    device = torch.device("cpu")
+    adapted = load_model(bench.model, runs["lora"].config, device)
+    assert trainable_parameters(adapted)
+    assert all("lora_" in name for name in trainable_parameters(adapted))
+    whole = load_model(bench.model, runs["full"].config, device)
+    assert trainable_parameters(whole).keys() == dict(whole.named_parameters()).keys()
+
+
+def test_activation_checkpointing_and_micro_batches_do_not_change_what_is_learned(
+    runs: dict[str, Run], bench: Bench, tmp_path: Path
+) -> None:
+    settings = {"activationCheckpointing": True, "microBatchSize": 2}
+    given = {
+        "maxSteps": STEPS, "effectiveBatchSize": 8, "loggingSteps": 3, "seed": 11, "learningRate": 0.003,
+    }  # fmt: skip
+    other = bench.train(bench.job(tmp_path / "output", method="full", hyperparameters=given | settings, **SHARED))
+    assert other.config.hyperparameters.gradient_accumulation_steps == 4
+    assert other.losses == pytest.approx(runs["full"].losses, rel=1e-4)
+    assert other.report.eval_loss == pytest.approx(runs["full"].report.eval_loss, rel=1e-3)
+
+
+def test_prompts_of_ones_own_are_asked(bench: Bench, tmp_path: Path) -> None:
+    from trainer_jobs import QUICK
+
+    prompts = ["门是什么颜色？", "What colour is the sky?"]
+    evaluation = {"earlyStoppingPatience": 0, "samples": {"prompts": prompts, "maxNewTokens": 3}}
+    run = bench.train(bench.job(tmp_path / "output", **QUICK | {"evaluation": evaluation}))
+    samples = json.loads((run.output / "samples.json").read_text(encoding="utf-8"))
+    assert run.report.steps == 2
+    assert [sample["messages"][0]["content"] for sample in samples] == prompts
+    assert all(sample.keys() == {"messages", "before", "after"} or sample["reference"] is None for sample in samples)

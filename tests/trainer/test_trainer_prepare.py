@@ -1,0 +1,302 @@
+"""The prepare step, run as a process: what it answers, stores, finds again and refuses."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from trainer_model import TRAIN_ROWS, VALIDATION_ROWS, make_tokenizer, write_rows
+from trainer_steps import Bench, Ended, assert_fails_clearly, folder_of, prepare_config, tree
+
+from finetune_core.api import FineTuneJob
+from finetune_core.api.findings import FINDING_CODES
+from finetune_core.contract import (
+    LENGTH_EDGES,
+    DataStatistics,
+    FindingCount,
+    LengthPercentiles,
+    ModelShape,
+    PrepareReport,
+)
+from finetune_core.contract.environment import TERMINATION_BYTES
+from finetune_trainer.rows import read_tokens
+from finetune_trainer.template import ChatEncoder
+
+GOOD = TRAIN_ROWS[:30]
+BAD_LINES = [
+    json.dumps(GOOD[0], ensure_ascii=False),  # a duplicate
+    json.dumps({"instruction": "Anything to say?", "output": "  "}),
+    "{not json",
+]
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """30 good rows and one each of a duplicate, an empty answer and broken JSON."""
+    path = write_rows(tmp_path / "messy.jsonl", GOOD)
+    path.write_text(path.read_text(encoding="utf-8") + "\n".join(BAD_LINES) + "\n", encoding="utf-8")
+    return path
+
+
+def prepared_folder(job: FineTuneJob) -> Path:
+    return folder_of(prepare_config(job).prepared.uri)
+
+
+def texts_of(path: Path) -> list[str]:
+    """The rows of an Arrow file as the model sees them."""
+    tokenizer = make_tokenizer()
+    return [tokenizer.decode(tokens.input_ids) for tokens in read_tokens(path)]
+
+
+def render(row: dict[str, str]) -> str:
+    messages = [{"role": "user", "content": row["instruction"]}, {"role": "assistant", "content": row["output"]}]
+    return ChatEncoder(make_tokenizer()).render(messages)
+
+
+def report_of(ended: Ended) -> PrepareReport:
+    return PrepareReport.model_validate_json(ended.good_answer)
+
+
+def did_the_work(ended: Ended) -> bool:
+    return "checking and tokenizing" in ended.stdout
+
+
+def test_the_answer_counts_the_rows_and_the_findings(bench: Bench, messy: Path, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output", data=messy, validation=0.2)
+    report = report_of(bench.prepare(job))
+    assert (report.rows, report.used_rows, report.rejected_rows) == (33, 30, 3)
+    counts = {found.code: (found.policy, found.count) for found in report.findings}
+    assert counts == {
+        "unreadable-row": ("drop", 1),
+        "empty-output": ("drop", 1),
+        "exact-duplicate": ("drop", 1),
+        "too-few-samples": ("warn", 1),
+    }
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    rows = {found["code"]: found["rows"] for found in stored["findings"]}
+    assert (rows["exact-duplicate"], rows["empty-output"], rows["unreadable-row"]) == ([31], [32], [33])
+
+
+def test_the_statistics_are_those_of_the_training_rows(bench: Bench, messy: Path, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output", data=messy, validation=0.2)
+    statistics = report_of(bench.prepare(job)).statistics
+    rows = list(read_tokens(prepared_folder(job) / "train.arrow"))
+    assert statistics.exact
+    assert (statistics.rows, statistics.validation_rows) == (24, 6)
+    assert statistics.tokens == sum(tokens.length for tokens in rows)
+    assert statistics.supervised_tokens == sum(tokens.supervised for tokens in rows)
+    assert statistics.lengths.max == max(tokens.length for tokens in rows)
+    assert statistics.supervised_max == max(tokens.supervised for tokens in rows)
+    assert sum(statistics.histogram) == 24
+
+
+def test_the_split_leaves_no_row_out_and_none_in_both(bench: Bench, messy: Path, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output", data=messy, validation=0.2)
+    report_of(bench.prepare(job))
+    train, validation = (texts_of(prepared_folder(job) / name) for name in ("train.arrow", "validation.arrow"))
+    assert (len(train), len(validation)) == (24, 6)
+    assert sorted(train + validation) == sorted(map(render, GOOD))
+    prompts = json.loads((prepared_folder(job) / "sample-prompts.json").read_text(encoding="utf-8"))
+    assert len(prompts) == 6
+    asked = [render({"instruction": p["messages"][0]["content"], "output": p["reference"]}) for p in prompts]
+    assert sorted(asked) == sorted(validation)
+
+
+def test_no_validation_is_possible(bench: Bench, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output", validation=0.0)
+    statistics = report_of(bench.prepare(job)).statistics
+    assert (statistics.rows, statistics.validation_rows) == (len(TRAIN_ROWS), 0)
+    assert json.loads((prepared_folder(job) / "sample-prompts.json").read_text(encoding="utf-8")) == []
+
+
+def test_a_row_of_the_validation_set_is_dropped_from_training(bench: Bench, tmp_path: Path) -> None:
+    leaked = VALIDATION_ROWS[3]
+    data = write_rows(tmp_path / "data.jsonl", [*GOOD, leaked])
+    job = bench.job(tmp_path / "output", data=data)
+    report = report_of(bench.prepare(job))
+    assert {found.code: found.count for found in report.findings}["validation-leak"] == 1
+    assert (report.rows, report.used_rows, report.rejected_rows) == (31, 30, 1)
+    assert (report.statistics.rows, report.statistics.validation_rows) == (30, 8)
+    assert render(leaked) not in texts_of(prepared_folder(job) / "train.arrow")
+    assert texts_of(prepared_folder(job) / "validation.arrow") == [render(row) for row in VALIDATION_ROWS]
+
+
+def test_train_on_prompt_supervises_every_token_but_the_first(bench: Bench, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output", hyperparameters={"trainOnPrompt": True})
+    statistics = report_of(bench.prepare(job)).statistics
+    assert statistics.supervised_tokens == statistics.tokens - statistics.rows
+
+
+def test_a_second_run_gives_the_same_answer_without_doing_the_work_again(bench: Bench, tmp_path: Path) -> None:
+    job = bench.job(tmp_path / "output")
+    first = bench.prepare(job)
+    assert did_the_work(first)
+    before = tree(tmp_path / "output")
+    second = bench.prepare(job)
+    assert second.good_answer == first.good_answer
+    assert not did_the_work(second)
+    assert tree(tmp_path / "output") == before
+
+
+def test_changed_data_is_prepared_anew(bench: Bench, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.jsonl", GOOD)
+    job = bench.job(tmp_path / "output", data=data)
+    first = report_of(bench.prepare(job))
+    write_rows(data, GOOD[:-1])
+    again = bench.prepare(job)
+    assert did_the_work(again)
+    assert report_of(again).fingerprint != first.fingerprint
+    assert report_of(again).used_rows == 29
+    assert len(texts_of(prepared_folder(job) / "train.arrow")) == 29
+
+
+def test_a_changed_chat_template_is_prepared_anew(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model")
+    job = bench.job(tmp_path / "output", model=model)
+    bench.prepare(job)
+    template = model / "chat_template.jinja"
+    template.write_text(template.read_text(encoding="utf-8").replace("<|im_end|>", "<|endoftext|>"), encoding="utf-8")
+    again = bench.prepare(job)
+    assert did_the_work(again)
+    assert all("<|im_end|>" not in text for text in texts_of(prepared_folder(job) / "train.arrow"))
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "not json"])
+def test_a_damaged_answer_is_made_again(bench: Bench, tmp_path: Path, damage: str) -> None:
+    job = bench.job(tmp_path / "output")
+    first = bench.prepare(job)
+    (prepared_folder(job) / "prepare-report.json").write_text(damage)
+    again = bench.prepare(job)
+    assert did_the_work(again)
+    assert again.good_answer == first.good_answer
+
+
+def test_the_sha256_of_the_job_must_be_that_of_the_data(bench: Bench, tmp_path: Path) -> None:
+    actual = hashlib.sha256(bench.data.read_bytes()).hexdigest()
+    good = bench.job(tmp_path / "good", dataset={"sha256": actual})
+    assert report_of(bench.prepare(good)).used_rows == len(TRAIN_ROWS)
+    bad = bench.job(tmp_path / "bad", dataset={"sha256": "0" * 64})
+    assert_fails_clearly(bench.prepare(bad), "DatasetUnavailable", actual, "0" * 64)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_refused_data_leaves_its_report_and_nothing_to_train_on(bench: Bench, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.jsonl", [*GOOD, GOOD[0]])
+    job = bench.job(tmp_path / "output", data=data, dataset={"quality": {"exact-duplicate": "enforce"}})
+    assert_fails_clearly(bench.prepare(job), "DatasetRefused", "exact-duplicate", "row 31")
+    assert list(tree(prepared_folder(job))) == ["dataset-report.json"]
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    assert stored["refused"]
+    assert [found["rows"] for found in stored["findings"] if found["policy"] == "enforce"] == [[31]]
+
+
+def test_rows_that_the_template_does_not_accept_are_named(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model")
+    template = model / "chat_template.jinja"
+    refusal = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    template.write_text(refusal + template.read_text(encoding="utf-8"), encoding="utf-8")
+    data = write_rows(tmp_path / "data.jsonl", [*GOOD, GOOD[0] | {"system": "Be brief."}])
+    job = bench.job(tmp_path / "output", model=model, data=data)
+    report = report_of(bench.prepare(job))
+    assert {found.code: found.count for found in report.findings}["wrong-schema"] == 1
+    stored = (prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8")
+    assert "no system role" in stored
+
+
+def test_a_model_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
+    ended = bench.prepare(bench.job(tmp_path / "output", model=tmp_path / "no-model"))
+    assert_fails_clearly(ended, "ModelUnavailable", "no-model")
+
+
+def test_a_dataset_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
+    ended = bench.prepare(bench.job(tmp_path / "output", data=tmp_path / "no-data.jsonl"))
+    assert_fails_clearly(ended, "DatasetUnavailable", "no-data.jsonl")
+
+
+def test_a_validation_set_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
+    ended = bench.prepare(bench.job(tmp_path / "output", validation=tmp_path / "no-validation.jsonl"))
+    assert_fails_clearly(ended, "DatasetUnavailable", "no-validation.jsonl")
+
+
+def test_a_dataset_must_be_a_file(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    ended = bench.prepare(bench.job(tmp_path / "output", data=tmp_path / "folder"))
+    assert_fails_clearly(ended, "DatasetUnavailable", "name the file")
+
+
+def test_a_validation_set_must_be_a_file(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    ended = bench.prepare(bench.job(tmp_path / "output", validation=tmp_path / "folder"))
+    assert_fails_clearly(ended, "DatasetUnavailable", "folder")
+
+
+def test_a_model_without_tokenizer_is_named(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "bare-model", "token*", "special*", "*.jinja")
+    assert_fails_clearly(bench.prepare(bench.job(tmp_path / "output", model=model)), "ModelUnavailable", "tokenizer")
+
+
+def test_a_damaged_tokenizer_is_named(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model")
+    (model / "tokenizer.json").write_text('{"version": "1.0", "model": 7}')
+    assert_fails_clearly(bench.prepare(bench.job(tmp_path / "output", model=model)), "ModelUnavailable", "tokenizer")
+
+
+def test_an_unknown_model_type_is_named_with_those_known(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model", config={"model_type": "mamba9"})
+    ended = bench.prepare(bench.job(tmp_path / "output", model=model))
+    assert_fails_clearly(ended, "InvalidSpec", "mamba9", "llama")
+
+
+@pytest.mark.parametrize(("config", "words"), [("{", "cannot be read"), ("[]", "not an object")])
+def test_a_damaged_model_config_is_named(bench: Bench, tmp_path: Path, config: str, words: str) -> None:
+    model = bench.model_copy(tmp_path / "model", config=config)
+    ended = bench.prepare(bench.job(tmp_path / "output", model=model))
+    assert_fails_clearly(ended, "ModelUnavailable", "config.json", words)
+
+
+def test_an_output_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = bench.prepare(bench.job(tmp_path / "file" / "output"))
+    assert_fails_clearly(ended, "UploadFailed", "file/output")
+
+
+def test_a_config_that_is_none_is_named(bench: Bench, tmp_path: Path) -> None:
+    config = prepare_config(bench.job(tmp_path / "output")).to_json()
+    for broken in ("", "{}", re.sub(r'"version":1', '"version":99', config)):
+        assert_fails_clearly(bench.start_with(broken, "prepare").end(), "InvalidSpec", "FINETUNE_CONFIG")
+
+
+def test_a_failure_fits_the_termination_message_however_long_its_cause(bench: Bench, tmp_path: Path) -> None:
+    config = prepare_config(bench.job(tmp_path / "output"))
+    long = config.model.model_copy(update={"uri": "file:///" + "模型/" * 3000})
+    ended = bench.start(config.model_copy(update={"model": long})).end()
+    assert_fails_clearly(ended, "ModelUnavailable")
+    assert ended.failure.message.startswith("/模型/模型/")
+    assert len(ended.answer.encode()) > TERMINATION_BYTES / 2  # no more is cut than makes sense
+
+
+def test_the_largest_answer_fits_the_termination_message() -> None:
+    most = 2**53
+    answer = PrepareReport(
+        fingerprint="f" * 64,
+        model_shape=ModelShape(
+            model_type="gemma3_text", hidden_size=2**17, intermediate_size=2**20, num_layers=2**10, num_heads=2**10,
+            num_kv_heads=2**10, head_dim=2**12, vocab_size=2**22, max_position_embeddings=2**26, tied_embeddings=False,
+        ),
+        statistics=DataStatistics(
+            rows=most, validation_rows=most, tokens=most, supervised_tokens=most, supervised_max=most,
+            lengths=LengthPercentiles(p50=most, p95=most, p99=most, max=most),
+            histogram=[most] * (len(LENGTH_EDGES) + 1),
+        ),
+        rows=most, used_rows=most, rejected_rows=most,
+        findings=[
+            FindingCount(code=code, severity="warning", policy="enforce", count=most) for code in FINDING_CODES
+        ],
+    )  # fmt: skip
+    assert len(answer.to_json().encode()) <= TERMINATION_BYTES
+
+
+def test_preparing_needs_no_weights(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model", "*.safetensors")
+    assert report_of(bench.prepare(bench.job(tmp_path / "output", model=model))).used_rows == len(TRAIN_ROWS)

@@ -1,0 +1,126 @@
+"""Prepared rows on disk and back, micro-batches, and the order of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finetune_trainer.rows import IGNORED, ROWS_PER_WRITE, Order, Rows, RowWriter, read_tokens
+from finetune_trainer.template import Tokens
+
+PAD = 0
+
+
+def row(length: int, *supervised: int, start: int = 1) -> Tokens:
+    """Tokens ``start, start + 1, ...`` with the loss on those positions."""
+    return Tokens(list(range(start, start + length)), [position in supervised for position in range(length)])
+
+
+def write(folder: Path, rows: Sequence[Tokens]) -> Path:
+    path = folder / "rows.arrow"
+    with RowWriter(path) as writer:
+        for tokens in rows:
+            writer.write(tokens)
+    return path
+
+
+def test_rows_come_back_as_they_were_written_over_many_batches(tmp_path: Path) -> None:
+    written = [row(2 + number % 3, 1, start=number) for number in range(ROWS_PER_WRITE + 3)]
+    path = write(tmp_path, written)
+    assert list(read_tokens(path)) == written
+    rows = Rows(path, cutoff_length=16, pad_token_id=PAD)
+    assert len(rows) == len(written)
+    last = rows.micro_batch([len(written) - 1])
+    assert last.input_ids.tolist() == [written[-1].input_ids]
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    rows = Rows(write(tmp_path, []), cutoff_length=16, pad_token_id=PAD)
+    assert (len(rows), rows.truncated, rows.left_out) == (0, 0, 0)
+
+
+def test_long_rows_are_cut_and_counted(tmp_path: Path) -> None:
+    rows = Rows(write(tmp_path, [row(8, 1, 2), row(9, 1, 8), row(20, 3, 7)]), cutoff_length=8, pad_token_id=PAD)
+    assert (len(rows), rows.truncated, rows.left_out) == (3, 2, 0)
+    batch = rows.micro_batch([1, 2])
+    assert batch.input_ids.tolist() == [list(range(1, 9))] * 2
+    assert batch.tokens == 16
+    assert batch.supervised_tokens == 3  # the first row's second supervised token was cut off
+
+
+def test_rows_without_a_supervised_token_are_left_out_and_counted(tmp_path: Path) -> None:
+    unsupervised = [row(5), row(5, 0), row(12, 8, 9), row(12, 11)]  # none; the first only; past the cutoff
+    rows = Rows(write(tmp_path, [*unsupervised, row(5, 4, start=50)]), cutoff_length=8, pad_token_id=PAD)
+    assert (len(rows), rows.truncated, rows.left_out) == (1, 2, 4)
+    assert rows.micro_batch([0]).input_ids.tolist() == [[50, 51, 52, 53, 54]]
+
+
+def test_a_supervised_token_at_the_last_place_before_the_cutoff_counts(tmp_path: Path) -> None:
+    path = write(tmp_path, [row(12, 7)])
+    assert len(Rows(path, cutoff_length=8, pad_token_id=PAD)) == 1
+    assert len(Rows(path, cutoff_length=7, pad_token_id=PAD)) == 0
+
+
+def test_micro_batches_are_padded_on_the_right_and_labelled_by_the_mask(tmp_path: Path) -> None:
+    rows = Rows(write(tmp_path, [row(2, 1), row(4, 0, 2, 3, start=10)]), cutoff_length=8, pad_token_id=99)
+    batch = rows.micro_batch([0, 1])
+    assert batch.input_ids.tolist() == [[1, 2, 99, 99], [10, 11, 12, 13]]
+    assert batch.labels.tolist() == [[IGNORED, 2, IGNORED, IGNORED], [10, IGNORED, 12, 13]]
+    assert batch.tokens == 6
+    assert batch.supervised_tokens == 3  # the first token of a row is never predicted
+    assert batch.input_ids.dtype == batch.labels.dtype == torch.int64
+
+
+SHAPES = st.lists(st.tuples(st.integers(2, 20), st.integers(1, 19)), min_size=1, max_size=24)
+
+
+@settings(deadline=None)
+@given(shapes=SHAPES, cutoff=st.integers(4, 24), size=st.integers(1, 5))
+def test_micro_batches_hold_each_row_once_longest_first(
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], cutoff: int, size: int
+) -> None:
+    """Every row begins with a token of its own, so that it can be told which rows a batch holds."""
+    written = [row(length, target, start=100 * number) for number, (length, target) in enumerate(shapes, start=1)]
+    rows = Rows(write(tmp_path_factory.mktemp("rows"), written), cutoff_length=cutoff, pad_token_id=PAD)
+    usable = [tokens for tokens in written if any(tokens.mask[1:cutoff])]
+    assert len(rows) == len(usable)
+    assert rows.left_out == len(written) - len(usable)
+
+    batches = rows.by_length(list(range(len(rows))), size)
+    assert [len(batch.input_ids) for batch in batches[:-1]] == [size] * (len(batches) - 1)
+    firsts = [int(first) for batch in batches for first in batch.input_ids[:, 0]]
+    assert sorted(firsts) == [tokens.input_ids[0] for tokens in usable]
+    lengths = [batch.input_ids.shape[1] for batch in batches]
+    assert lengths == sorted(lengths, reverse=True)
+    assert sum(batch.supervised_tokens for batch in batches) == sum(sum(row.mask[1:cutoff]) for row in usable)
+    assert sum(batch.tokens for batch in batches) == sum(min(tokens.length, cutoff) for tokens in usable)
+
+
+ORDERS = st.builds(Order, rows=st.integers(1, 60), batch_size=st.integers(1, 20), seed=st.integers(0, 2**31 - 1))
+
+
+@given(ORDERS, st.integers(0, 5))
+def test_every_epoch_takes_each_row_exactly_once(order: Order, epoch: int) -> None:
+    first = epoch * order.steps_per_epoch
+    steps = [order.step(step) for step in range(first, first + order.steps_per_epoch)]
+    assert sorted(number for step in steps for number in step) == list(range(order.rows))
+    assert all(len(step) == order.batch_size for step in steps[:-1])
+    assert 0 < len(steps[-1]) <= order.batch_size
+
+
+@given(ORDERS, st.integers(0, 100))
+def test_a_step_depends_on_nothing_but_seed_and_number(order: Order, step: int) -> None:
+    torch.manual_seed(step)
+    once = order.step(step)
+    torch.rand(3)
+    assert Order(order.rows, order.batch_size, order.seed).step(step) == once
+
+
+def test_another_seed_or_epoch_is_another_order() -> None:
+    whole_epochs = [
+        tuple(Order(rows=50, batch_size=50, seed=seed).step(epoch)) for seed in range(20) for epoch in range(3)
+    ]
+    assert len(set(whole_epochs)) == len(whole_epochs)
