@@ -43,6 +43,8 @@ class Checkpoints:
         self._keep = keep
         self._owner = owner
         """Job name and UID."""
+        self._damaged: set[int] = set()
+        """Steps whose checkpoint could not be read: passed over until it is written again."""
 
     def save(self, step: int, weights: dict[str, torch.Tensor], state: dict[str, Any], best: int | None) -> None:
         """Store a checkpoint, then remove the oldest beyond ``keep``; the best one stays."""
@@ -63,6 +65,7 @@ class Checkpoints:
         job_name, job_uid = self._owner
         complete = Manifest(job_name=job_name, job_uid=job_uid, files=files)
         self._folder.write(f"{name}/{COMPLETE}", complete.to_json(indent=2).encode())
+        self._damaged.discard(step)
         self._prune(best)
 
     def newest(self) -> Restored | None:
@@ -72,6 +75,7 @@ class Checkpoints:
                 return self.load(step)
             except (StorageError, ValidationError) as error:
                 print(f"checkpoint of step {step} is damaged, trying the one before: {error}", file=sys.stderr)
+                self._damaged.add(step)
         return None
 
     def load(self, step: int) -> Restored:
@@ -97,7 +101,8 @@ class Checkpoints:
         return Restored(step, weights, state)
 
     def _complete_steps(self) -> set[int]:
-        return {int(match[1]) for path in self._paths() if (match := _NAME.match(path)) and path.endswith(COMPLETE)}
+        complete = {int(match[1]) for path in self._paths() if (match := _NAME.match(path)) and path.endswith(COMPLETE)}
+        return complete - self._damaged
 
     def _paths(self) -> Iterator[str]:
         try:

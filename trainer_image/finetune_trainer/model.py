@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
@@ -44,7 +45,7 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
     adapters in fp32. qlora: the same on 4-bit weights; embeddings, norms and head stay in the compute precision.
 
     Raises:
-        ModelUnavailable: no weights as safetensors, or of a model that transformers does not know.
+        ModelUnavailable: no weights as safetensors, not all of them, or of a model that transformers does not know.
     """
     settings = config.hyperparameters
     compute = DTYPES[settings.precision]
@@ -57,7 +58,7 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             bnb_4bit_compute_dtype=compute,
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32 if settings.master_weights == "fp32" else compute,
             quantization_config=quantization,
@@ -65,9 +66,22 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             device_map={"": device},
             use_safetensors=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # refused below, with the name
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelUnavailable(f"{config.model.uri}: the model cannot be loaded: {_first_line(error)}") from error
+    if absent := sorted({*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}):
+        # transformers fills them with random numbers and goes on.
+        raise ModelUnavailable(
+            f"{config.model.uri}: the weights do not fit config.json: {absent[0]} is missing or of another shape "
+            f"({len(absent)} in all); copy the model again"
+        )
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # At the first evaluation on such a CPU, bitsandbytes 0.50 would repack a 4-bit layer's weights for a kernel
+            # without gradients, and training would go on with wrong ones.
+            module.support_avx512bf16_for_cpu = False
     if settings.activation_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if settings.lora is None:

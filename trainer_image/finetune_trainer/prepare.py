@@ -66,7 +66,9 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
             raise DatasetUnavailable(f"{config.dataset.uri} is a folder: name the file in it")
     fingerprint = _fingerprint(config, data, held_out, model)
     folder = open_folder(config.prepared)
-    if (answer := _stored_answer(folder, fingerprint)) is not None:
+    with blamed_on(UploadFailed):
+        answer = _stored_answer(folder, fingerprint)
+    if answer is not None:
         _say("found it prepared")
         return answer
 

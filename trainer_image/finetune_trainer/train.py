@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress, format_stage
-from finetune_core.errors import DatasetUnavailable, Diverged, ModelUnavailable, UploadFailed, blamed_on
+from finetune_core.errors import DatasetUnavailable, Diverged, InvalidSpec, ModelUnavailable, UploadFailed, blamed_on
 from finetune_storage import fetch, open_folder
 from finetune_storage.output import claim, read_manifest
 from finetune_trainer.checkpoints import Checkpoints
@@ -39,6 +39,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     started = time.monotonic()
     settings = config.hyperparameters
     stop = _StopRequest()
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InvalidSpec("gpu.type asks for a CUDA card and this machine has none: set gpu.type to cpu")
 
     output = open_folder(config.output)
     with blamed_on(UploadFailed):
@@ -81,7 +83,9 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         (config.job_name, config.job_uid),
     )
     state = _State()
-    if (restored := checkpoints.newest()) is not None:
+    with blamed_on(UploadFailed):
+        restored = checkpoints.newest()
+    if restored is not None:
         _say(f"resuming from step {restored.step}")
         _copy_into(weights, restored.weights)
         optimizer.load_state_dict(restored.state["optimizer"])
@@ -148,6 +152,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             with accelerator.autocast():
                 eval_loss = mean_loss(model, validation, device)
             improved = state.judge(eval_loss, config)
+            state.stopped_early = state.stopped_early and not last
         if evaluate or last or state.step % settings.logging_steps == 0:
             mean = state.window_loss / state.window_supervised
             speed = state.window_tokens / max(time.monotonic() - window_started, 1e-9)
@@ -180,7 +185,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     # --- the result ---------------------------------------------------------------------------------------------
     if state.best_step is not None and state.best_step != state.step:
         _say(f"taking the weights of step {state.best_step}, whose validation loss is the lowest")
-        _copy_into(weights, checkpoints.load(state.best_step).weights)
+        with blamed_on(UploadFailed):
+            _copy_into(weights, checkpoints.load(state.best_step).weights)
     samples = []
     if prompts:
         _say("writing sample answers after training")

@@ -141,5 +141,5 @@ def _nearest(location: tuple[int | str, ...]) -> str:
         kind = fields.get(str(part), kind) if fields else kind
     known = list(_fields(kind))
     lowered = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(str(location[-1]).replace("_", "").lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(location[-1]).replace("_", "").lower(), lowered, n=1, cutoff=0.7)
     return f"; did you mean {lowered[close[0]]}?" if close else f"; known here: {', '.join(sorted(known))}"
