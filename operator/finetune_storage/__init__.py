@@ -5,7 +5,8 @@ Only errors of ``finetune_core.errors`` leave this package. The libraries of S3 
 place of theirs is first opened, and nowhere else.
 """
 
-from finetune_storage.folder import Entry, Folder, fetch, open_folder
+from finetune_storage.folder import Entry, Folder
 from finetune_storage.local import sha256_of
+from finetune_storage.places import fetch, open_folder
 
 __all__ = ["Entry", "Folder", "fetch", "open_folder", "sha256_of"]
