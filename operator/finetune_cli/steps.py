@@ -16,7 +16,6 @@ from finetune_core.contract import Failure, PrepareConfig, Progress, TrainerConf
 from finetune_core.contract.environment import CONFIG_VARIABLE, EXIT_TERMINATED, TERMINATION_VARIABLE
 from finetune_core.errors import InvalidSpec, OutOfMemory, TrainerError
 
-
 _FOR_A_SHARED_MACHINE = {
     # Idle OpenMP threads sleep instead of spinning: beside another busy process a CPU step is then twice as fast.
     "OMP_WAIT_POLICY": "PASSIVE",

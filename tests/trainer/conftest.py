@@ -15,7 +15,6 @@ from trainer_model import CONTRADICTIONS, TRAIN_ROWS, VALIDATION_ROWS, Row, make
 from trainer_steps import ENVIRONMENT, Bench, Run, run_of, start_fork_server
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-
 torch.set_num_threads(1)  # fastest for so small a model
 
 

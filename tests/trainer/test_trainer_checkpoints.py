@@ -114,20 +114,12 @@ def test_another_jobs_checkpoint_is_not_taken(tmp_path: Path) -> None:
         checkpoints(tmp_path).load(5)
 
 
-def test_all_are_deleted(tmp_path: Path) -> None:
-    place = checkpoints(tmp_path)
-    save(place, 1, 2)
-    place.delete_all()
-    assert newest(tmp_path) is None
-    assert not (tmp_path / "place").exists()
-
-
 def test_a_state_that_is_a_program_is_not_run(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
     checkpoints(tmp_path).save(1, {"w": torch.zeros(1)}, {"run": Hostile()}, None)
-    with pytest.raises(Exception, match="weights_only|Weights only"):
+    with pytest.raises(Exception, match="Weights only load failed"):
         checkpoints(tmp_path).newest()
     assert not (tmp_path / "ran").exists()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from trainer_steps import (
     folder_of,
     manifest_of,
     prepare_config,
-    run_of,
     tree,
 )
 
@@ -51,7 +49,7 @@ def test_the_best_weights_are_exported_not_the_last(overfitted: Run, reloaded: d
 def test_without_patience_a_run_that_overfits_goes_to_its_end_and_exports_the_best(
     bench: Bench, overfitted: Run, contradictions: Path, tmp_path: Path
 ) -> None:
-    steps = overfitted.report.steps + 2
+    steps = overfitted.report.steps
     spec = OVERFITTING | {
         "evaluation": OVERFITTING["evaluation"] | {"earlyStoppingPatience": 0},
         "hyperparameters": OVERFITTING["hyperparameters"] | {"maxSteps": steps},
@@ -73,16 +71,20 @@ def test_gains_below_min_delta_are_none(bench: Bench, tmp_path: Path) -> None:
 def test_the_best_step_survives_a_damaged_checkpoint(
     bench: Bench, overfitted: Run, contradictions: Path, tmp_path: Path
 ) -> None:
-    """Killed just after the best step was stored, which is then damaged: it is found and stored again."""
+    """As a run lies there that was killed right after its best step, whose checkpoint is then damaged."""
     best = overfitted.report.best_step
-    spec = OVERFITTING | {"checkpoints": {"everySteps": 1, "keep": 2}}
-    config = bench.trainer_config(bench.job(tmp_path / "output", validation=contradictions, **spec))
-    bench.start(config).signal_when(lambda: best in complete_checkpoints(config), signal.SIGKILL)
-    shutil.rmtree(checkpoint_folder(config, best + 1), ignore_errors=True)
+    assert best is not None
+    spec = OVERFITTING | {"checkpoints": {"everySteps": 1, "keep": 100, "keepAfterSuccess": True}}
+    job = bench.job(tmp_path / "output", validation=contradictions, **spec)
+    config = bench.train(job).config
+    (tmp_path / "output" / "manifest.json").unlink()
+    for step in complete_checkpoints(config):
+        if step > best:
+            shutil.rmtree(checkpoint_folder(config, step))
     (checkpoint_folder(config, best) / "weights.safetensors").write_bytes(b"damaged")
-    resumed = bench.train_again(config)
-    assert resumed.report.resumed_from_step is not None
-    assert resumed.report.resumed_from_step < best
+
+    resumed = bench.train(job)
+    assert resumed.report.resumed_from_step == best - 1
     assert resumed.report.best_step == best
     assert resumed.metrics == overfitted.metrics
     assert resumed.weights_digest == overfitted.weights_digest
@@ -175,9 +177,7 @@ def test_an_output_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path)
     config = bench.trainer_config(bench.job(tmp_path / "output", **QUICK))
     (tmp_path / "file").write_text("in the way")
     inside = Place(uri=(tmp_path / "file" / "output").as_uri())
-    assert_fails_clearly(
-        bench.start(config.model_copy(update={"output": inside})).end(), "UploadFailed", "file/output"
-    )
+    assert_fails_clearly(bench.start(config.model_copy(update={"output": inside})).end(), "UploadFailed", "file/output")
 
 
 def test_checkpoints_that_cannot_be_listed_are_named(bench: Bench, tmp_path: Path) -> None:
@@ -246,8 +246,14 @@ def test_weights_that_lack_a_part_are_named(bench: Bench, tmp_path: Path) -> Non
     assert_fails_clearly(ended, "ModelUnavailable", "layers.2")
 
 
+def test_weights_of_another_shape_are_named(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model", config={"intermediate_size": 96})
+    ended = bench.train(bench.job(tmp_path / "output", model=model, **QUICK)).ended
+    assert_fails_clearly(ended, "ModelUnavailable", "mlp.down_proj")
+
+
 def test_prepared_rows_that_are_gone_are_named(bench: Bench, tmp_path: Path) -> None:
     job = bench.job(tmp_path / "output", **QUICK)
     config = bench.trainer_config(job)
     shutil.rmtree(folder_of(prepare_config(job).prepared.uri))
-    assert_fails_clearly(run_of(config, bench.start(config).end()).ended, "DatasetUnavailable", "prepared")
+    assert_fails_clearly(bench.start(config).end(), "DatasetUnavailable", "prepared")

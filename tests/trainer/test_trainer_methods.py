@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from trainer_jobs import SHARED, STEPS
+from safetensors.torch import load_file
+from trainer_jobs import METHODS, QUICK, SHARED, STEPS, WHOLE
 from trainer_model import TRAIN_ROWS, VALIDATION_ROWS
 from trainer_steps import Bench, Run, manifest_of
 
 from finetune_core.api import Plan
 from finetune_core.contract import TrainerConfig, parse_stage
 from finetune_trainer.model import load_model, trainable_parameters
+from finetune_trainer.template import CHATML
 
 PAPERS = {
     "report.html", "run-report.json", "plan.json", "dataset-report.json", "metrics.jsonl", "samples.json",
     "trainer-config.json",
 }  # fmt: skip
 TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+QUIET_PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 EVALUATED = [0, 7, 14, STEPS]
 LOGGED = [*EVALUATED, *range(3, STEPS, 3)]
 
@@ -145,11 +147,11 @@ def test_plain_libraries_load_the_result_and_measure_the_reported_losses(
 @pytest.mark.parametrize("label", ["lora", "lora-bf16", "qlora"])
 def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(runs: dict[str, Run], label: str) -> None:
     run = runs[label]
-    with safe_open(run.artifact / "adapter_model.safetensors", "pt") as file:
-        assert all(".lora_A." in name or ".lora_B." in name for name in file.keys())  # noqa: SIM118
-        size = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
-        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float32}  # noqa: SIM118
-    assert str(size) in {str(reason.value) for reason in run.config.plan.reasons if reason.field == "adapterParameters"}
+    weights = load_file(run.artifact / "adapter_model.safetensors")
+    assert all(".lora_A." in name or ".lora_B." in name for name in weights)
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+    planned = [reason.value for reason in run.config.plan.reasons if reason.field == "adapterParameters"]
+    assert [sum(value.numel() for value in weights.values())] == planned
     config = json.loads((run.artifact / "adapter_config.json").read_text())
     assert f"file://{config['base_model_name_or_path']}" == run.config.model.uri
 
@@ -158,8 +160,8 @@ def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(runs: dict[st
 def test_a_whole_model_is_stored_in_the_precision_it_was_trained_in(
     runs: dict[str, Run], label: str, kind: torch.dtype
 ) -> None:
-    with safe_open(runs[label].artifact / "model.safetensors", "pt") as file:
-        assert {file.get_tensor(name).dtype for name in file.keys()} == {kind}  # noqa: SIM118
+    weights = load_file(runs[label].artifact / "model.safetensors")
+    assert {value.dtype for value in weights.values()} == {kind}
 
 
 def test_kahan_compensation_learns_what_bf16_alone_would_round_away(runs: dict[str, Run]) -> None:
@@ -167,6 +169,7 @@ def test_kahan_compensation_learns_what_bf16_alone_would_round_away(runs: dict[s
     assert compensated == pytest.approx(plain, rel=0.05)
 
 
+@QUIET_PEFT
 def test_evaluating_does_not_change_the_gradients_of_a_quantised_model(runs: dict[str, Run], bench: Bench) -> None:
     """bitsandbytes repacks 4-bit weights at the first evaluation on some processors, for a kernel without gradients."""
     model = load_model(bench.model, runs["qlora"].config, torch.device("cpu"))
@@ -189,6 +192,7 @@ def test_evaluating_does_not_change_the_gradients_of_a_quantised_model(runs: dic
     torch.testing.assert_close(gradients(), before)
 
 
+@QUIET_PEFT
 def test_what_is_trained_is_the_adapter_or_everything(runs: dict[str, Run], bench: Bench) -> None:
     device = torch.device("cpu")
     adapted = load_model(bench.model, runs["lora"].config, device)
@@ -201,23 +205,26 @@ def test_what_is_trained_is_the_adapter_or_everything(runs: dict[str, Run], benc
 def test_activation_checkpointing_and_micro_batches_do_not_change_what_is_learned(
     runs: dict[str, Run], bench: Bench, tmp_path: Path
 ) -> None:
-    settings = {"activationCheckpointing": True, "microBatchSize": 2}
-    given = {
-        "maxSteps": STEPS, "effectiveBatchSize": 8, "loggingSteps": 3, "seed": 11, "learningRate": 0.003,
-    }  # fmt: skip
-    other = bench.train(bench.job(tmp_path / "output", method="full", hyperparameters=given | settings, **SHARED))
+    hyperparameters = WHOLE | {"activationCheckpointing": True, "microBatchSize": 2}
+    job = bench.job(tmp_path / "output", **METHODS["full"] | {"hyperparameters": hyperparameters})
+    other = bench.train(job)
     assert other.config.hyperparameters.gradient_accumulation_steps == 4
     assert other.losses == pytest.approx(runs["full"].losses, rel=1e-4)
     assert other.report.eval_loss == pytest.approx(runs["full"].report.eval_loss, rel=1e-3)
 
 
 def test_prompts_of_ones_own_are_asked(bench: Bench, tmp_path: Path) -> None:
-    from trainer_jobs import QUICK
-
     prompts = ["门是什么颜色？", "What colour is the sky?"]
     evaluation = {"earlyStoppingPatience": 0, "samples": {"prompts": prompts, "maxNewTokens": 3}}
     run = bench.train(bench.job(tmp_path / "output", **QUICK | {"evaluation": evaluation}))
     samples = json.loads((run.output / "samples.json").read_text(encoding="utf-8"))
     assert run.report.steps == 2
     assert [sample["messages"][0]["content"] for sample in samples] == prompts
-    assert all(sample.keys() == {"messages", "before", "after"} or sample["reference"] is None for sample in samples)
+    assert [sample["reference"] for sample in samples] == [None, None]
+
+
+def test_a_base_without_chat_template_gets_chatml_and_the_result_says_so(bench: Bench, tmp_path: Path) -> None:
+    model = bench.model_copy(tmp_path / "model", "chat_template.jinja")
+    run = bench.train(bench.job(tmp_path / "output", model=model, **QUICK))
+    assert run.report.steps == 2
+    assert (run.artifact / "chat_template.jinja").read_text(encoding="utf-8") == CHATML

@@ -32,7 +32,7 @@ METHODS: dict[str, Spec] = {
 PATIENCE = 2
 OVERFITTING: Spec = {
     "method": "full",
-    "hyperparameters": WHOLE | {"learningRate": 0.01, "maxSteps": 100, "lrScheduler": "constant"},
+    "hyperparameters": WHOLE | {"learningRate": 0.01, "maxSteps": 100, "lrScheduler": "constant", "warmupRatio": 0.0},
     "evaluation": {"everySteps": 2, "earlyStoppingPatience": PATIENCE, "samples": {"count": 0}},
     "checkpoints": {"everySteps": 100, "keep": 1},
 }

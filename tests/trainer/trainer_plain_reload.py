@@ -7,6 +7,7 @@ The loss is worked out row by row from the published chat template, with none of
 
 import json
 import sys
+from pathlib import Path
 
 import torch
 from peft import PeftModel
@@ -40,6 +41,8 @@ def losses(case) -> dict[str, float]:
     base = AutoModelForCausalLM.from_pretrained(
         case["base"], dtype=kind, quantization_config=quantization, device_map={"": "cpu"}
     ).eval()
+    if quantization is not None:
+        base = base.dequantize()  # the same 4-bit numbers, without the kernels that some processors round in
     before = answer_loss(base, tokenizer, case["rows"])
     if case["adapter"]:
         tuned = PeftModel.from_pretrained(base, case["artifact"]).eval()
@@ -49,8 +52,7 @@ def losses(case) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as file:
-        cases = json.load(file)
+    cases = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     answer = {label: losses(case) for label, case in cases.items()}
     assert not [name for name in sys.modules if name.startswith("finetune_")], "our own code was imported"
     print(json.dumps(answer))

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import pytest
 import trainer_child
+
 from finetune_cli.run import _prepare_config, _trainer_config
 from finetune_core.api import FineTuneJob
 from finetune_core.contract import (
@@ -120,7 +121,8 @@ class Step:
         """Send a signal as soon as the condition holds, then wait for the end."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline and self._running, (self.printed, "ended before the signal")
+            assert self._running, (self.printed, "it ended before the signal")
+            assert time.monotonic() < deadline, (self.printed, "it never came so far")
             time.sleep(0.005)
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
@@ -302,15 +304,20 @@ def folder_of(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
+def checkpoints_folder(config: TrainerConfig) -> Path:
+    """Where the checkpoints of a config lie."""
+    return folder_of(config.output.uri) / config.checkpoint_path
+
+
 def complete_checkpoints(config: TrainerConfig) -> list[int]:
     """Steps of the complete checkpoints of a config, in order."""
-    place = folder_of(config.checkpoint_place.uri)
-    return sorted(int(file.parent.name.removeprefix("step-")) for file in place.glob("step-*/complete.json"))
+    folders = (file.parent for file in checkpoints_folder(config).glob("step-*/complete.json"))
+    return sorted(int(folder.name.removeprefix("step-")) for folder in folders)
 
 
 def checkpoint_folder(config: TrainerConfig, step: int) -> Path:
     """Where the checkpoint of a step lies."""
-    return folder_of(config.checkpoint_place.uri) / f"step-{step:08d}"
+    return checkpoints_folder(config) / f"step-{step:08d}"
 
 
 def manifest_of(output: Path) -> Manifest:
