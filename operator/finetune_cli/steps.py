@@ -53,10 +53,14 @@ def run_step(name: str, config: PrepareConfig | TrainerConfig, display: Display)
     log_path = _log_path(config)
     with TemporaryDirectory(prefix="ftj-") as folder, log_path.open("wb") as log:
         answer = Path(folder) / "answer.json"
-        environment = _FOR_A_SHARED_MACHINE | os.environ | {
-            CONFIG_VARIABLE: config.to_json(),
-            TERMINATION_VARIABLE: str(answer),
-        }
+        environment = (
+            _FOR_A_SHARED_MACHINE
+            | os.environ
+            | {
+                CONFIG_VARIABLE: config.to_json(),
+                TERMINATION_VARIABLE: str(answer),
+            }
+        )
         process = subprocess.Popen(
             [sys.executable, "-m", "finetune_trainer.main", name],
             env=environment,

@@ -1,6 +1,7 @@
 """Curves as SVG, to stand inside the page."""
 
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import pygal
 from pygal.style import Style
@@ -53,9 +54,18 @@ def curves(title: str, series: Series, height: int = 340) -> str:
         disable_xml_declaration=True,
         no_prefix=False,
     )
+    chart.add_xml_filter(_without_script)
     for name, points in drawn.items():
         chart.add(name, points)
     return str(chart.render(is_unicode=True))
+
+
+def _without_script(svg: Element) -> Element:
+    """Drop the settings that pygal leaves for its own script, which the page does not have."""
+    for definitions in svg.findall("defs"):
+        for script in definitions.findall("script"):
+            definitions.remove(script)
+    return svg
 
 
 def series(metrics: list[dict[str, Any]], field: str) -> list[tuple[float, float]]:

@@ -18,7 +18,7 @@ PART_NAMES = {
     "activations": "activations",
     "logits": "logits",
     "scratch": "scratch buffers",
-    "runtime": "CUDA and libraries",
+    "runtime": "runtime and libraries",
 }
 
 
