@@ -47,8 +47,9 @@ class RunDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._bar.stop()
-        self._spinner.stop()
+        if self._live:  # where nothing was drawn, stop would print an empty line
+            self._bar.stop()
+            self._spinner.stop()
 
     def stage(self, text: str) -> None:
         """Show what the step does now."""

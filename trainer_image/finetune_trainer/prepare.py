@@ -185,7 +185,7 @@ def _read_config(model: Path, uri: str) -> dict[str, Any]:
         config = json.loads((model / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelUnavailable(f"{uri} is not a model: it has no config.json") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelUnavailable(f"{uri}: its config.json cannot be read: {error}") from error
     if not isinstance(config, dict):
         raise ModelUnavailable(f"{uri}: its config.json is not an object")

@@ -1,10 +1,14 @@
 """Curves as SVG, to stand inside the page."""
 
+import sys
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pygal
 from pygal.style import Style
+
+# pygal hooks into every import, for plugins that we have none of, in a way that Python 3.11 warns about.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
 Series = dict[str, list[tuple[float, float]]]
 """Name -> (step, value) points."""

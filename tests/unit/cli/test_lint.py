@@ -37,21 +37,21 @@ def test_good_data_passes_and_says_what_is_next(tmp_path):
     path.write_text(json.dumps([row(f"问题{n}", f"回答{n}") for n in range(170)]))
     result = run(path, "--task", "style")
     assert result.exit_code == 0
-    assert result.stdout == ""
-    assert "alpaca" in result.stderr
-    assert "170 rows read, 170 good, 0 left out" in result.stderr
-    assert "style: 50 at least, 200 recommended, 170 here" in result.stderr
-    assert "next: train a pilot on 50-100 core rows" in result.stderr
+    assert result.stderr == ""
+    assert "alpaca" in result.stdout
+    assert "170 rows read, 170 good, 0 left out" in result.stdout
+    assert "style: 50 at least, 200 recommended, 170 here" in result.stdout
+    assert "next: train a pilot on 50-100 core rows" in result.stdout
 
 
 def test_findings_name_rows_and_what_to_do(data):
     result = run(data)
     assert result.exit_code == 0
-    assert "60 rows read, 58 good, 2 left out" in result.stderr
-    assert "empty-output  left out: row 5" in result.stderr
-    assert "exact-duplicate  left out: row 7" in result.stderr
-    assert "the same as row 6" in result.stderr
-    assert result.stderr.count("fix: ") == 2
+    assert "60 rows read, 58 good, 2 left out" in result.stdout
+    assert "empty-output  left out: row 5" in result.stdout
+    assert "exact-duplicate  left out: row 7" in result.stdout
+    assert "the same as row 6" in result.stdout
+    assert result.stdout.count("fix: ") == 2
 
 
 def test_json_has_stdout_to_itself(data):
@@ -66,12 +66,12 @@ def test_json_has_stdout_to_itself(data):
 def test_an_enforced_check_refuses_after_the_report_is_printed(tmp_path):
     path = tmp_path / "data.json"
     path.write_text('[{"question": "x", "answer": "y"}]')
-    for output, stream in (("json", "stdout"), ("text", "stderr")):
+    for output in ("json", "text"):
         result = run(path, "-o", output)
         assert isinstance(result.exception, DatasetRefused)
-        assert "wrong-schema" in getattr(result, stream)
+        assert "wrong-schema" in result.stdout
     named = run(path, "--format", "messages")
-    assert "field 'messages' is missing; there is 'question', 'answer'" in named.stderr
+    assert "field 'messages' is missing; there is 'question', 'answer'" in named.stdout
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"", "is empty"), (b"\0\0\0", "binary"), (None, "No such file")])
@@ -87,8 +87,8 @@ def test_what_cannot_be_read_is_bad_input(tmp_path, content, message):
 def test_the_cutoff_decides_what_is_too_long(tmp_path):
     path = tmp_path / "data.jsonl"
     path.write_text("".join(json.dumps(row(f"q{n}", "word " * 100)) + "\n" for n in range(12)))
-    assert "over-length" not in run(path).stderr
-    found = run(path, "--cutoff-length", "64").stderr
+    assert "over-length" not in run(path).stdout
+    found = run(path, "--cutoff-length", "64").stdout
     assert "over-length  kept: 12 rows, 1, 2, 3, 4, 5, 6, 7, 8 and 4 more" in found
 
 
@@ -162,6 +162,6 @@ def test_brackets_and_escapes_in_the_data_are_only_text(tmp_path):
     path = tmp_path / "[red]data.jsonl"
     path.write_text(json.dumps({"[bold]x[/nope]": "1", "\x1b[2J": "2"}) + "\n")
     result = run(path)
-    assert "'[bold]x[/nope]', '\\x1b[2J'" in result.stderr
-    assert "[red]data.jsonl" in result.stderr
-    assert "\x1b" not in result.stderr
+    assert "'[bold]x[/nope]', '\\x1b[2J'" in result.stdout
+    assert "[red]data.jsonl" in result.stdout
+    assert "\x1b" not in result.stdout
