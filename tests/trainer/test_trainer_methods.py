@@ -2,19 +2,23 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from trainer_jobs import METHODS, QUICK, SHARED, STEPS, WHOLE
-from trainer_model import TRAIN_ROWS, VALIDATION_ROWS
+from trainer_model import TRAIN_ROWS, VALIDATION_ROWS, make_tokenizer
 from trainer_steps import Bench, Run, manifest_of
+from transformers import LlamaForCausalLM
 
 from finetune_core.api import Plan
 from finetune_core.contract import TrainerConfig, parse_stage
 from finetune_trainer.model import load_model, trainable_parameters
-from finetune_trainer.template import CHATML
+from finetune_trainer.optimizer import make_optimizer
+from finetune_trainer.rows import Order
+from finetune_trainer.template import CHATML, ChatEncoder
 
 PAPERS = {
     "report.html", "run-report.json", "plan.json", "dataset-report.json", "metrics.jsonl", "samples.json",
@@ -154,6 +158,9 @@ def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(runs: dict[st
     assert [sum(value.numel() for value in weights.values())] == planned
     config = json.loads((run.artifact / "adapter_config.json").read_text())
     assert f"file://{config['base_model_name_or_path']}" == run.config.model.uri
+    lora = run.config.hyperparameters.lora
+    assert lora is not None
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (lora.rank, lora.alpha, lora.dropout)
 
 
 @pytest.mark.parametrize(("label", "kind"), [("full", torch.float32), ("full-kahan", torch.bfloat16)])
@@ -164,9 +171,74 @@ def test_a_whole_model_is_stored_in_the_precision_it_was_trained_in(
     assert {value.dtype for value in weights.values()} == {kind}
 
 
-def test_kahan_compensation_learns_what_bf16_alone_would_round_away(runs: dict[str, Run]) -> None:
-    plain, compensated = runs["full"].report.eval_loss, runs["full-kahan"].report.eval_loss
-    assert compensated == pytest.approx(plain, rel=0.05)
+def test_bf16_weights_learn_as_well_as_fp32_ones(runs: dict[str, Run]) -> None:
+    assert runs["full-kahan"].report.eval_loss == pytest.approx(runs["full"].report.eval_loss, rel=0.05)
+
+
+def test_updates_that_bf16_alone_would_round_away_add_up(runs: dict[str, Run]) -> None:
+    settings = runs["full-kahan"].config.hyperparameters.model_copy(update={"learning_rate": 1e-4})
+    ours, plain = (torch.nn.Parameter(torch.ones(4, dtype=torch.bfloat16)) for _ in range(2))
+    optimizers = [make_optimizer([ours], settings), torch.optim.AdamW([plain], lr=1e-4, weight_decay=0.0)]
+    for _ in range(100):
+        ours.grad, plain.grad = torch.ones_like(ours), torch.ones_like(plain)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert plain.detach().tolist() == [1.0] * 4
+    assert ours.detach().tolist() == pytest.approx([0.99] * 4, abs=0.004)
+
+
+def textbook_run(config: TrainerConfig, model: LlamaForCausalLM) -> list[dict[str, float]]:
+    """Each step's loss, supervised tokens, learning rate and gradient norm; row by row, all logits, plain torch."""
+    settings = config.hyperparameters
+    encoder = ChatEncoder(make_tokenizer())
+    rows = [
+        encoder.encode(
+            [{"role": "user", "content": row["instruction"]}, {"role": "assistant", "content": row["output"]}]
+        )
+        for row in TRAIN_ROWS
+    ]
+    order = Order(len(rows), settings.effective_batch_size, settings.seed)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=settings.weight_decay)
+    lines = []
+    for step in range(settings.total_steps):
+        batch = [rows[number] for number in order.step(step)]
+        losses = []
+        for row in batch:
+            ids = torch.tensor(row.input_ids)
+            mask = torch.tensor(row.mask)[1:]
+            logits = model(input_ids=ids[None]).logits[0, :-1]
+            losses.append(torch.nn.functional.cross_entropy(logits[mask], ids[1:][mask], reduction="sum"))
+        supervised = sum(row.supervised for row in batch)
+        loss = torch.stack(losses).sum() / supervised
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+        after = step - settings.warmup_steps
+        decay = (1 + math.cos(math.pi * after / (settings.total_steps - settings.warmup_steps))) / 2
+        rate = settings.learning_rate * (step / settings.warmup_steps if after < 0 else decay)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        lines.append({"loss": float(loss.detach()), "supervised": supervised, "rate": rate, "norm": float(norm)})
+    return lines
+
+
+def test_training_is_the_textbooks_loop(bench: Bench, tmp_path: Path) -> None:
+    """Batches, loss, clipping, weight decay and schedule; a logged loss is the mean over all tokens since the last."""
+    hyperparameters = WHOLE | {"weightDecay": 0.1, "maxGradNorm": 0.5, "warmupRatio": 0.2}
+    run = bench.train(bench.job(tmp_path / "output", **METHODS["full"] | {"hyperparameters": hyperparameters}))
+    model = LlamaForCausalLM.from_pretrained(bench.model, attn_implementation="sdpa")
+    textbook = textbook_run(run.config, model)
+    previous = 0
+    for line in run.metrics[1:]:
+        window = textbook[previous : line["step"]]
+        tokens = sum(step["supervised"] for step in window)
+        assert line["loss"] == pytest.approx(sum(s["loss"] * s["supervised"] for s in window) / tokens, rel=1e-4)
+        assert line["learning_rate"] == pytest.approx(window[-1]["rate"], rel=1e-9)
+        assert line["grad_norm"] == pytest.approx(window[-1]["norm"], rel=1e-3)
+        previous = line["step"]
+    assert previous == len(textbook) == STEPS
+    assert max(step["norm"] for step in textbook) > 0.5  # so that clipping had something to do
 
 
 @QUIET_PEFT
