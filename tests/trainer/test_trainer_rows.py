@@ -89,7 +89,7 @@ def test_micro_batches_hold_each_row_once_longest_first(
     assert len(rows) == len(usable)
     assert rows.left_out == len(written) - len(usable)
 
-    batches = rows.by_length(list(range(len(rows))), size)
+    batches = list(rows.by_length(range(len(rows)), size))
     assert [len(batch.input_ids) for batch in batches[:-1]] == [size] * (len(batches) - 1)
     firsts = [int(first) for batch in batches for first in batch.input_ids[:, 0]]
     assert sorted(firsts) == [tokens.input_ids[0] for tokens in usable]

@@ -4,6 +4,8 @@ The sum, because the mean belongs to the whole optimizer step: each micro-batch'
 tokens of all of them together. A mean per micro-batch would weigh a token by how short its neighbours are.
 """
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -26,10 +28,13 @@ def summed_loss(model: nn.Module, batch: MicroBatch) -> Tensor:
 
 
 @torch.no_grad()
-def mean_loss(model: nn.Module, batches: list[MicroBatch], device: torch.device) -> float:
+def mean_loss(model: nn.Module, batches: Iterable[MicroBatch], device: torch.device) -> float:
     """Mean cross-entropy per supervised token over many micro-batches, dropout off."""
     was_training = model.training
     model.eval()
-    total = sum(float(summed_loss(model, batch.to(device))) for batch in batches)
+    total, supervised = 0.0, 0
+    for batch in batches:
+        total += float(summed_loss(model, batch.to(device)))
+        supervised += batch.supervised_tokens
     model.train(was_training)
-    return total / sum(batch.supervised_tokens for batch in batches)
+    return total / supervised

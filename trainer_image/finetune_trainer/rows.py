@@ -1,6 +1,6 @@
 """Prepared rows on disk, and the micro-batches that training takes from them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -137,16 +137,14 @@ class Rows:
             supervised_tokens=int(sum(mask[1:].sum() for mask in masks)),
         )
 
-    def by_length(self, numbers: list[int], micro_batch_size: int) -> list[MicroBatch]:
+    def by_length(self, numbers: Iterable[int], micro_batch_size: int) -> Iterator[MicroBatch]:
         """Micro-batches of those rows, longest first, so that rows of like length share their padding.
 
         The order changes nothing in the sum of gradients, and the longest first fails first if memory is short.
         """
         ordered = sorted(numbers, key=lambda number: (-self._lengths[self._kept[number]], number))
-        return [
-            self.micro_batch(ordered[start : start + micro_batch_size])
-            for start in range(0, len(ordered), micro_batch_size)
-        ]
+        for start in range(0, len(ordered), micro_batch_size):
+            yield self.micro_batch(ordered[start : start + micro_batch_size])
 
 
 @lru_cache(maxsize=2)

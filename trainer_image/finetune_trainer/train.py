@@ -67,7 +67,6 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         raise DatasetUnavailable(
             f"no row has a supervised token within the cutoff of {settings.cutoff_length}: raise cutoffLength"
         )
-    validation = held_out.by_length(list(range(len(held_out))), settings.micro_batch_size)
     order = Order(len(rows), settings.effective_batch_size, settings.seed)
     sample_prompts = choose_prompts(config.evaluation.samples, prepared / SAMPLE_PROMPTS)
     prompts = [prompt["messages"] for prompt in sample_prompts]
@@ -82,6 +81,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         config.checkpoints.keep,
         (config.job_name, config.job_uid),
     )
+
+    def validation_loss() -> float:
+        batches = held_out.by_length(range(len(held_out)), settings.micro_batch_size)
+        with accelerator.autocast():
+            return mean_loss(model, batches, device)
+
     state = _State()
     with blamed_on(UploadFailed):
         restored = checkpoints.newest()
@@ -100,10 +105,9 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         if prompts:
             _say("writing sample answers before training")
             state.samples_before = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
-        if validation:
+        if len(held_out):
             _say("evaluating before training")
-            with accelerator.autocast():
-                state.eval_loss_before = mean_loss(model, validation, device)
+            state.eval_loss_before = validation_loss()
 
     def checkpoint() -> None:
         contents = {
@@ -126,7 +130,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     _say("training")
     window_started, window_step = time.monotonic(), state.step
     while state.step < settings.total_steps and not state.stopped_early:
-        micro_batches = rows.by_length(order.step(state.step), settings.micro_batch_size)
+        micro_batches = list(rows.by_length(order.step(state.step), settings.micro_batch_size))
         supervised = sum(batch.supervised_tokens for batch in micro_batches)
         for batch in micro_batches:
             with accelerator.autocast():
@@ -145,12 +149,11 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         state.seconds = time.monotonic() - clock
 
         last = state.step == settings.total_steps
-        evaluate = bool(validation) and (last or state.step % settings.evaluation_steps == 0)
+        evaluate = len(held_out) > 0 and (last or state.step % settings.evaluation_steps == 0)
         improved = False
         eval_loss = None
         if evaluate:
-            with accelerator.autocast():
-                eval_loss = mean_loss(model, validation, device)
+            eval_loss = validation_loss()
             improved = state.judge(eval_loss, config)
             state.stopped_early = state.stopped_early and not last
         if evaluate or last or state.step % settings.logging_steps == 0:
