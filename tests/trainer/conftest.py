@@ -12,7 +12,7 @@ import torch
 import trainer_plain_reload
 from trainer_jobs import METHODS, OVERFITTING
 from trainer_model import CONTRADICTIONS, TRAIN_ROWS, VALIDATION_ROWS, Row, make_tokenizer, save_tiny_model, write_rows
-from trainer_steps import ENVIRONMENT, Bench, Run, run_of, start_fork_server
+from trainer_steps import DEADLINE_SECONDS, ENVIRONMENT, Bench, Run, run_of, start_fork_server
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 torch.set_num_threads(1)  # fastest for so small a model
@@ -90,7 +90,9 @@ def reloaded(
     request = tmp_path_factory.mktemp("reload") / "request.json"
     request.write_text(json.dumps(cases), encoding="utf-8")
     program = [sys.executable, trainer_plain_reload.__file__, str(request)]
-    ended = subprocess.run(program, capture_output=True, text=True, env=os.environ | ENVIRONMENT)
+    ended = subprocess.run(
+        program, capture_output=True, text=True, env=os.environ | ENVIRONMENT, timeout=DEADLINE_SECONDS
+    )
     assert ended.returncode == 0, ended.stderr
     answer: dict[str, dict[str, float]] = json.loads(ended.stdout.splitlines()[-1])
     return answer

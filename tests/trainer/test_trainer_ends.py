@@ -20,6 +20,7 @@ from trainer_steps import (
 )
 
 from finetune_core.contract import Manifest, Place
+from finetune_core.contract.environment import TERMINATION_BYTES
 
 # --- early stopping and the best checkpoint ---------------------------------------------------------------------------
 
@@ -192,6 +193,22 @@ def test_a_full_volume_ends_the_run_with_no_manifest(bench: Bench, full_volume: 
     assert_fails_clearly(ended, "UploadFailed", "no space is left")
     assert not (full_volume / "output" / "manifest.json").exists()
     assert not list(full_volume.rglob("complete.json"))
+
+
+def test_the_largest_answer_fits_the_termination_message(runs: dict[str, Run]) -> None:
+    """Every location as long as a job may write it."""
+    report, location = runs["qlora"].report, "s3://bucket/".ljust(1024, "x")
+    assert report.artifact is not None
+    artifact = report.artifact.model_copy(
+        update={"uri": location, "base_model": location, "report_uri": f"{location}/report.html", "size_bytes": 10**13}
+    )
+    largest = report.model_copy(
+        update={
+            "job_name": "j" * 45, "steps": 10**9, "best_step": 10**9, "resumed_from_step": 10**9, "artifact": artifact,
+            "stopped_early": True, "supervised_tokens": 10**13, "peak_memory_bytes": 10**12, "truncated_rows": 10**9,
+        }
+    )  # fmt: skip
+    assert len(largest.to_json().encode()) <= TERMINATION_BYTES
 
 
 # --- what cannot be trained -------------------------------------------------------------------------------------------

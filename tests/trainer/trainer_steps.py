@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # the number of threads decides the order of sums; one is also fastest for a tiny model
     "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # only a process of one thread forks safely
     "TOKENIZERS_PARALLELISM": "false",
 }
 PRELOADED = ["finetune_trainer.main", "finetune_trainer.prepare", "finetune_trainer.train"]
@@ -56,7 +57,8 @@ def start_fork_server() -> None:
             patch.setenv(name, value)
         first = _forks.Process(target=os.getpid)
         first.start()
-    first.join()
+    first.join(DEADLINE_SECONDS)
+    assert first.exitcode == 0, "the fork server did not start"
 
 
 @dataclass(frozen=True)
