@@ -88,3 +88,8 @@ def blamed_on(kind: type[FinetuneError]) -> Iterator[None]:
         yield
     except StorageError as error:
         raise kind(str(error)) from error
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says first; its name where it says nothing. Users' messages have one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

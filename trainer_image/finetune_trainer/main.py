@@ -17,7 +17,7 @@ from finetune_core.contract.environment import (
     TERMINATION_DEFAULT,
     TERMINATION_VARIABLE,
 )
-from finetune_core.errors import FinetuneError, InvalidSpec, OutOfMemory, TrainerError
+from finetune_core.errors import FinetuneError, InvalidSpec, OutOfMemory, TrainerError, first_line
 
 _DISK_FULL = ("No space left on device", "file write failed")
 """How Python, safetensors and torch.save say that a disk is full."""
@@ -67,12 +67,12 @@ def _run(arguments: list[str]) -> str | None:
 def _unexpected(error: Exception) -> FinetuneError:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
-        return OutOfMemory(f"the GPU ran out of memory: {str(error).splitlines()[0]}")
+        return OutOfMemory(f"the GPU ran out of memory: {first_line(error)}")
     if any(mark in str(error) for mark in _DISK_FULL):
         return TrainerError(f"no space left on a disk: free some, or point TMPDIR ({gettempdir()}) at a larger one")
     if isinstance(error, OSError) and error.filename:
         return TrainerError(f"{error.filename}: {error.strerror}")
-    return TrainerError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+    return TrainerError(f"{type(error).__name__}: {first_line(error)}")
 
 
 def _fail(error: FinetuneError) -> None:

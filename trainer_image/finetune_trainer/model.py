@@ -6,36 +6,13 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    BitsAndBytesConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from finetune_core.api.job import Precision
 from finetune_core.contract import TrainerConfig
-from finetune_core.errors import ModelUnavailable
+from finetune_core.errors import ModelUnavailable, first_line
 
 DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The model's tokenizer.
-
-    Raises:
-        ModelUnavailable: there is none that works without running the repository's own code.
-    """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelUnavailable(f"{folder}: no tokenizer could be read there: {_first_line(error)}") from error
-    if not tokenizer.is_fast:
-        raise ModelUnavailable(f"{folder}: the tokenizer has no tokenizer.json, which the loss mask needs")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> PreTrainedModel | PeftModel:
@@ -70,7 +47,7 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelUnavailable(f"{config.model.uri}: the model cannot be loaded: {_first_line(error)}") from error
+        raise ModelUnavailable(f"{config.model.uri}: the model cannot be loaded: {first_line(error)}") from error
     if absent := sorted({*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}):
         # transformers fills them with random numbers and goes on.
         raise ModelUnavailable(
@@ -111,7 +88,3 @@ def base_model_name(uri: str) -> str:
 def trainable_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """What training changes, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

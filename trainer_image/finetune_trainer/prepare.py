@@ -31,9 +31,8 @@ from finetune_core.data import (
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
 from finetune_storage import Folder, fetch, open_folder, sha256_of
-from finetune_trainer.model import load_tokenizer
 from finetune_trainer.rows import RowWriter, read_tokens
-from finetune_trainer.template import ChatEncoder, Tokens
+from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
 VALIDATION_ROWS = "validation.arrow"

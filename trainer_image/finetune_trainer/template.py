@@ -1,10 +1,13 @@
-"""Chat template to tokens, with a mask that says which tokens the loss is on."""
+"""Tokenizer and chat template: a conversation to tokens, with a mask that says which of them the loss is on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from finetune_core.errors import ModelUnavailable, first_line
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -31,6 +34,23 @@ class Tokens:
     def supervised(self) -> int:
         """Tokens that the loss is on; the first of a row is never predicted."""
         return sum(self.mask[1:])
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The model's tokenizer.
+
+    Raises:
+        ModelUnavailable: there is none that works without running the repository's own code.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelUnavailable(f"{folder}: no tokenizer could be read there: {first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise ModelUnavailable(f"{folder}: the tokenizer has no tokenizer.json, which the loss mask needs")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 class ChatEncoder:

@@ -19,12 +19,12 @@ from finetune_storage.output import claim, read_manifest
 from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
 from finetune_trainer.loss import mean_loss, summed_loss
-from finetune_trainer.model import load_model, load_tokenizer, trainable_parameters
+from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
 from finetune_trainer.samples import choose_prompts, generate
-from finetune_trainer.template import ChatEncoder
+from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 
 def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
@@ -101,6 +101,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         if config.device == "cuda":
             torch.cuda.set_rng_state(restored.state["cuda_rng"])
         state = _State(**restored.state["run"])
+        state.window_tokens = 0  # the clock of the speed starts anew
     else:
         if prompts:
             _say("writing sample answers before training")
@@ -173,10 +174,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             )
             state.window_loss, state.window_tokens, state.window_supervised = 0.0, 0, 0
             window_started, window_step = time.monotonic(), state.step
-            if not math.isfinite(mean) or (eval_loss is not None and not math.isfinite(eval_loss)):
-                raise Diverged(
-                    f"the loss is {mean} at step {state.step}: try half the learning rate of {settings.learning_rate:g}"
-                )
+            for name, value in (("loss", mean), ("validation loss", eval_loss)):
+                if value is not None and not math.isfinite(value):
+                    raise Diverged(
+                        f"the {name} is {value} at step {state.step}: "
+                        f"try half the learning rate of {settings.learning_rate:g}"
+                    )
             state.train_loss = mean
         finishing = last or state.stopped_early
         if improved or finishing or stop.requested or state.step % config.checkpoints.every_steps == 0:
