@@ -21,7 +21,7 @@ from finetune_core.errors import Infeasible, OutputOccupied
 from finetune_core.planning import Gpu, find_gpu
 from finetune_core.planning import plan as make_plan
 from finetune_storage import open_folder
-from finetune_storage.output import clear, read_manifest
+from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT, clear, read_manifest
 
 UID_NAMESPACE = uuid.UUID("5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31")
 
@@ -48,7 +48,9 @@ def run(
     if manifest is not None and manifest.job_uid == config.job_uid:
         if not job.spec.output.overwrite:
             console.print(f"{job.metadata.name} has finished before; output.overwrite=true would train it again")
-            show_summary(RunReport.model_validate_json(result.read("run-report.json")), config.output, console)
+            whole = any(stored.path.startswith(f"{MODEL_FOLDER}/") for stored in manifest.files)
+            report_before = RunReport.model_validate_json(result.read(RUN_REPORT))
+            show_summary(report_before, config.output, MODEL_FOLDER if whole else ADAPTER_FOLDER, console)
             return
         clear(result)
     elif manifest is not None and not job.spec.output.overwrite:
@@ -69,7 +71,8 @@ def run(
     except Interrupted as interrupted:
         console.print(f"ftj: {interrupted}; the same command goes on from there", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    show_summary(RunReport.model_validate_json(answer), config.output, console)
+    folder = MODEL_FOLDER if planned.method == "full" else ADAPTER_FOLDER
+    show_summary(RunReport.model_validate_json(answer), config.output, folder, console)
 
 
 def _with_output(job: FineTuneJob, folder: Path) -> FineTuneJob:

@@ -93,10 +93,9 @@ class RunDisplay:
         return "  ".join(shown)
 
 
-def show_summary(report: RunReport, output: Place, console: Console) -> None:
+def show_summary(report: RunReport, output: Place, folder: str, console: Console) -> None:
     """What came of the run, and where everything lies."""
     where = _readable(output.uri)
-    kind = "model" if report.artifact is not None and report.artifact.method == "full" else "adapter"
     table = Table.grid(padding=(0, 2))
     if report.eval_loss is not None and report.eval_loss_before is not None:
         table.add_row("validation loss", Text(f"{report.eval_loss_before:.3f} before, {report.eval_loss:.3f} after"))
@@ -105,7 +104,7 @@ def show_summary(report: RunReport, output: Place, console: Console) -> None:
         table.add_row("taken from", Text(f"step {report.best_step}, where the validation loss was lowest"))
     if report.stopped_early:
         table.add_row("stopped early", Text("the validation loss no longer fell"))
-    table.add_row(kind, Text(f"{where}/{kind}", overflow="fold"))
+    table.add_row(folder, Text(f"{where}/{folder}", overflow="fold"))
     table.add_row("report", Text(f"{where}/report.html", overflow="fold"))
     title = f"{report.job_name}: {report.steps} steps in {_duration(report.seconds)}"
     console.print(Panel(table, title=title, title_align="left", expand=False))

@@ -6,13 +6,19 @@ from finetune_core.contract import MANIFEST_NAME, Manifest
 from finetune_core.errors import NotFound, OutputOccupied
 from finetune_storage.folder import Folder
 
+ADAPTER_FOLDER = "adapter"
+MODEL_FOLDER = "model"
+"""Of a full fine-tuning, which gives a whole model."""
+RUN_REPORT = "run-report.json"
+DATASET_REPORT = "dataset-report.json"
+
 RESULT_NAMES = (
-    "adapter",
-    "model",
+    ADAPTER_FOLDER,
+    MODEL_FOLDER,
     "report.html",
-    "run-report.json",
+    RUN_REPORT,
     "plan.json",
-    "dataset-report.json",
+    DATASET_REPORT,
     "metrics.jsonl",
     "samples.json",
     "trainer-config.json",

@@ -14,10 +14,8 @@ from finetune_core.contract import MANIFEST_NAME, Artifact, Manifest, ManifestFi
 from finetune_core.errors import UploadFailed, blamed_on
 from finetune_core.report import render_report
 from finetune_storage import Folder
+from finetune_storage.output import ADAPTER_FOLDER, DATASET_REPORT, MODEL_FOLDER, RUN_REPORT
 from finetune_trainer.model import base_model_name
-
-RUN_REPORT = "run-report.json"
-DATASET_REPORT = "dataset-report.json"
 
 
 def export(
@@ -75,7 +73,7 @@ def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
 def _write_model(
     model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, config: TrainerConfig, local: Path
 ) -> None:
-    folder = local / ("model" if config.method == "full" else "adapter")
+    folder = local / (MODEL_FOLDER if config.method == "full" else ADAPTER_FOLDER)
     folder.mkdir(parents=True)
     if config.method == "full" and config.hyperparameters.precision != "fp32":
         model.to(torch.bfloat16 if config.hyperparameters.precision == "bf16" else torch.float16)

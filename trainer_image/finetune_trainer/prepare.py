@@ -31,13 +31,13 @@ from finetune_core.data import (
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
 from finetune_storage import Folder, fetch, open_folder, sha256_of
+from finetune_storage.output import DATASET_REPORT
 from finetune_trainer.rows import RowWriter, read_tokens
 from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
 VALIDATION_ROWS = "validation.arrow"
 SAMPLE_PROMPTS = "sample-prompts.json"
-DATASET_REPORT = "dataset-report.json"
 ANSWER = "prepare-report.json"
 
 MOST_SAMPLE_PROMPTS = 32

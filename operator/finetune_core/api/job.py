@@ -8,9 +8,6 @@ from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.location import Location
 
-API_VERSION = "finetune.dev/v1alpha1"
-KIND = "FineTuneJob"
-
 Method = Literal["full", "lora", "qlora"]
 Task = Literal["style", "classification", "knowledge", "reasoning"]
 MethodChoice = Literal["auto", "full", "lora", "qlora"]

@@ -18,7 +18,6 @@ class TrainerConfig(ApiModel):
     version: Literal[1] = 1
     job_name: str
     job_uid: str
-    attempt: int = 1
     model: Place
     output: Place
     overwrite: bool = False

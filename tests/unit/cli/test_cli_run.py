@@ -39,16 +39,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def finished(output: Path, name: str, uid: str) -> Path:
+def finished(output: Path, name: str, uid: str, kind: str = "adapter") -> Path:
     """An output place that holds that job's finished model."""
     output.mkdir()
-    (output / "adapter").mkdir()
-    (output / "adapter" / "adapter_model.safetensors").write_bytes(b"precious")
+    (output / kind).mkdir()
+    (output / kind / "weights.safetensors").write_bytes(b"precious")
     report = RunReport(
         job_name=name, job_uid=uid, steps=12, train_loss=0.25, supervised_tokens=1, seconds=3, versions={}
     )
     (output / "run-report.json").write_text(report.to_json(), encoding="utf-8")
-    manifest = Manifest(job_name=name, job_uid=uid, files=[ManifestFile(path="x", size_bytes=1, sha256="0" * 64)])
+    file = ManifestFile(path=f"{kind}/weights.safetensors", size_bytes=8, sha256="0" * 64)
+    manifest = Manifest(job_name=name, job_uid=uid, files=[file])
     (output / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return output
 
@@ -121,13 +122,15 @@ class TestAnOutputThatIsTaken:
         assert "a manifest.json lies there that this program did not write" in refusal(folder, 2, "run", "job.yaml")
         assert contents(folder / "output") == {"manifest.json": content.encode()}
 
-    def test_by_its_own_finished_model_is_shown_again_and_nothing_is_trained(self, folder: Path) -> None:
+    @pytest.mark.parametrize("kind", ["adapter", "model"])
+    def test_by_its_own_finished_model_is_shown_again_and_nothing_is_trained(self, folder: Path, kind: str) -> None:
         uid = job_uid(load_job(folder / "job.yaml", []))
-        before = contents(finished(folder / "output", "support-bot", uid))
+        before = contents(finished(folder / "output", "support-bot", uid, kind))
         ended = ftj(folder, "run", "job.yaml")
         assert (ended.returncode, ended.stdout) == (0, "")
         assert "support-bot has finished before; output.overwrite=true would train it again" in ended.stderr
         assert "support-bot: 12 steps in 3 s" in ended.stderr
+        assert f"{folder}/output/{kind}" in ended.stderr
         assert f"{folder}/output/report.html" in ended.stderr
         assert contents(folder / "output") == before
 

@@ -61,7 +61,6 @@ PREPARE_REPORT = PrepareReport(
 TRAINER_CONFIG = TrainerConfig(
     job_name="support-bot",
     job_uid="5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31",
-    attempt=3,
     model=PREPARE_CONFIG.model,
     output=PLACE,
     prepared=PREPARE_CONFIG.prepared,
