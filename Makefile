@@ -17,7 +17,7 @@ setup: .venv/.installed
 		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Write: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "setting up .venv (the first time this downloads several GB, PyTorch above all)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[trainer,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[trainer,operator,dev]'
 	@touch $@
 
 demo: setup

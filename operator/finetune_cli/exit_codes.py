@@ -9,6 +9,7 @@ from finetune_core.errors import (
     ModelUnavailable,
     NotFound,
     OutputOccupied,
+    SecretMissing,
 )
 
 DONE = 0
@@ -23,6 +24,7 @@ _CODES: dict[type[FinetuneError], int] = {
     InvalidSpec: BAD_INPUT,
     DatasetUnavailable: BAD_INPUT,
     ModelUnavailable: BAD_INPUT,
+    SecretMissing: BAD_INPUT,
     OutputOccupied: BAD_INPUT,
     NotFound: BAD_INPUT,
     Infeasible: INFEASIBLE,

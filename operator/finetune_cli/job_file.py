@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from finetune_core.api import FineTuneJob, Location, read_job
+from finetune_core.api.location import ClaimUri, parse_uri
 from finetune_core.contract import Place
-from finetune_core.errors import InvalidSpec
+from finetune_core.errors import InvalidSpec, SecretMissing
+from finetune_storage.places import volume_of_a_cluster
 
 LARGEST_JOB_BYTES = 1_500_000
 """What etcd takes for one resource; a larger file is something else."""
@@ -35,13 +37,16 @@ def place_of(location: Location) -> Place:
     """A location with its Secret found among this machine's: a folder of that name with one file per key.
 
     Raises:
-        InvalidSpec: there is no such folder.
+        InvalidSpec: the location is in a cluster.
+        SecretMissing: there is no such folder.
     """
+    if isinstance(parse_uri(location.uri), ClaimUri):
+        raise volume_of_a_cluster(location.uri)
     credentials = None
     if location.secret_name is not None:
         folder = _secrets_folder() / location.secret_name
         if not folder.is_dir():
-            raise InvalidSpec(
+            raise SecretMissing(
                 f"secretName {location.secret_name!r}: no folder {folder}; put its keys there, one file each "
                 "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, HF_TOKEN), or leave secretName out to use your own login"
             )

@@ -11,11 +11,11 @@ import yaml
 
 from finetune_cli.job_file import load_job
 from finetune_cli.show_plan import show_plan
-from finetune_core.api import FineTuneJobSpec, Plan
+from finetune_core.api import FineTuneJobSpec
 from finetune_core.api.location import FileUri, parse_uri
 from finetune_core.contract import DataStatistics, LengthPercentiles, ModelShape
 from finetune_core.errors import Infeasible, InvalidSpec
-from finetune_core.planning import find_gpu, shape_from_config, shipped_shape
+from finetune_core.planning import find_gpu, infeasible_line, shape_from_config, shipped_shape
 from finetune_core.planning import plan as make_plan
 
 ASSUMED_ROWS = 1_000
@@ -60,17 +60,6 @@ def plan(
             show_plan(job.metadata.name, answer)
     if not answer.feasible:
         raise Infeasible(infeasible_line(job.spec, answer))
-
-
-def infeasible_line(spec: FineTuneJobSpec, answer: Plan) -> str:
-    """The one line that an infeasible job ends with."""
-    what = f"{spec.model.uri} does not fit {answer.gpu.type}"
-    if spec.method != "auto":
-        what += f" with method {spec.method}"
-    if not answer.alternatives:
-        return f"{what}: {answer.reasons[-1].because}"
-    changes = ", or ".join(alternative.change for alternative in answer.alternatives[:3])
-    return f"{what}; it would with {changes}"
 
 
 def _shape(spec: FineTuneJobSpec, config: Path | None) -> ModelShape:

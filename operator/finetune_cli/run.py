@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import typer
@@ -11,17 +11,17 @@ from rich.console import Console
 
 from finetune_cli.exit_codes import INTERRUPTED
 from finetune_cli.job_file import load_job, place_of
-from finetune_cli.plan import infeasible_line
 from finetune_cli.show_plan import show_plan
 from finetune_cli.show_run import RunDisplay, show_summary
-from finetune_cli.steps import Interrupted, run_step
-from finetune_core.api import FineTuneJob, Location, Output, Plan
-from finetune_core.contract import PrepareConfig, PrepareReport, RunReport, TrainerConfig
-from finetune_core.errors import Infeasible, OutputOccupied
-from finetune_core.planning import Gpu, find_gpu
+from finetune_cli.steps import Interrupted, require_trainer, run_step
+from finetune_core.api import FineTuneJob, Output
+from finetune_core.contract import PrepareReport, RunReport
+from finetune_core.contract.build import prepare_config, trainer_config
+from finetune_core.errors import Infeasible
+from finetune_core.planning import find_gpu, infeasible_line
 from finetune_core.planning import plan as make_plan
 from finetune_storage import open_folder
-from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT, clear, read_manifest
+from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT, clear, refuse_occupied
 
 UID_NAMESPACE = uuid.UUID("5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31")
 
@@ -42,22 +42,18 @@ def run(
     if output is not None:
         job = _with_output(job, output)
     gpu = find_gpu(job.spec.gpu.type)
-    config = _prepare_config(job)
+    config = prepare_config(job.metadata.name, job_uid(job), job.spec, lambda location, role: place_of(location))
+    require_trainer()
     result = open_folder(config.output)
-    manifest = read_manifest(result)
-    if manifest is not None and manifest.job_uid == config.job_uid:
-        if not job.spec.output.overwrite:
+    manifest = refuse_occupied(result, config.job_name, config.job_uid, config.overwrite)
+    if manifest is not None:
+        if not config.overwrite:
             console.print(f"{job.metadata.name} has finished before; output.overwrite=true would train it again")
             whole = any(stored.path.startswith(f"{MODEL_FOLDER}/") for stored in manifest.files)
             report_before = RunReport.model_validate_json(result.read(RUN_REPORT))
             show_summary(report_before, config.output, MODEL_FOLDER if whole else ADAPTER_FOLDER, console)
             return
         clear(result)
-    elif manifest is not None and not job.spec.output.overwrite:
-        raise OutputOccupied(
-            f"{result.uri} holds the finished model of job {manifest.job_name!r}: choose another place with --output, "
-            "or set output.overwrite=true"
-        )
 
     try:
         with RunDisplay(job.metadata.name, console) as display:
@@ -67,7 +63,8 @@ def run(
         if not planned.feasible:
             raise Infeasible(infeasible_line(job.spec, planned))
         with RunDisplay(job.metadata.name, console) as display:
-            answer = run_step("train", _trainer_config(job, config, report, planned, gpu), display)
+            device: Literal["cpu", "cuda"] = "cpu" if gpu.is_cpu else "cuda"
+            answer = run_step("train", trainer_config(config, job.spec, report, planned, device), display)
     except Interrupted as interrupted:
         console.print(f"ftj: {interrupted}; the same command goes on from there", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
@@ -87,38 +84,3 @@ def job_uid(job: FineTuneJob) -> str:
     spec["output"].pop("overwrite")
     digest = hashlib.sha256(repr(sorted(spec.items())).encode()).hexdigest()
     return str(uuid.uuid5(UID_NAMESPACE, f"{job.metadata.name}/{digest}"))
-
-
-def _prepare_config(job: FineTuneJob) -> PrepareConfig:
-    dataset = job.spec.dataset
-    return PrepareConfig(
-        job_name=job.metadata.name,
-        job_uid=job_uid(job),
-        model=place_of(job.spec.model),
-        dataset=place_of(dataset),
-        dataset_options=dataset,
-        validation=place_of(dataset.validation) if isinstance(dataset.validation, Location) else None,
-        output=place_of(job.spec.output),
-        train_on_prompt=job.spec.hyperparameters.train_on_prompt,
-        seed=job.spec.hyperparameters.seed or 0,
-    )
-
-
-def _trainer_config(
-    job: FineTuneJob, prepared: PrepareConfig, report: PrepareReport, planned: Plan, gpu: Gpu
-) -> TrainerConfig:
-    decisive = f"{planned.method} {planned.hyperparameters} {job.spec.evaluation} {report.fingerprint}"
-    return TrainerConfig(
-        job_name=prepared.job_name,
-        job_uid=prepared.job_uid,
-        model=prepared.model,
-        output=prepared.output,
-        overwrite=job.spec.output.overwrite,
-        prepared=prepared.prepared,
-        prepare_report=report,
-        plan=planned,
-        plan_fingerprint=hashlib.sha256(decisive.encode()).hexdigest(),
-        evaluation=job.spec.evaluation,
-        checkpoints=job.spec.checkpoints,
-        device="cpu" if gpu.is_cpu else "cuda",
-    )

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finetune_core.api import Plan
-from finetune_core.api.plan import Memory
+from finetune_core.api.plan import Memory, PodResources
 
 GIB = 1024**3
 BAR_WIDTH = 48
@@ -32,11 +32,13 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
     if plan.memory is not None:
         console.print()
         console.print(_memory(plan.memory))
+    if plan.pod is not None:
+        console.print(_pod(plan.pod))
     console.print()
     table = _table("setting", "value", "because")
     for reason in plan.reasons:
         rejected = reason.field == "method" and reason.value != plan.method
-        value = Text(f"not {reason.value}" if rejected else _value(reason.value), style="dim" if rejected else "bold")
+        value = Text(f"not {reason.value}" if rejected else reason.value, style="dim" if rejected else "bold")
         table.add_row(reason.field, value, Text(reason.because, style="dim"))
     console.print(table)
     for warning in plan.warnings:
@@ -48,7 +50,7 @@ def _show_infeasible(name: str, plan: Plan, console: Console) -> None:
     console.print()
     rejected = _table("method", "why not")
     for reason in plan.reasons:
-        rejected.add_row(_value(reason.value), Text(reason.because, style="dim"))
+        rejected.add_row(reason.value, Text(reason.because, style="dim"))
     console.print(rejected)
     if plan.alternatives:
         console.print("What would fit (one of):")
@@ -82,18 +84,14 @@ def _memory(memory: Memory) -> Text:
     return text
 
 
+def _pod(pod: PodResources) -> Text:
+    """What a pod asks for, besides the card."""
+    memory, disk = (f"{size / GIB:.1f} GiB" for size in (pod.memory_bytes, pod.ephemeral_storage_bytes))
+    return Text(f"  pod: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
         table.add_column(column, no_wrap=place == 0, overflow="fold")
     return table
-
-
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -24,6 +24,10 @@ _FOR_A_SHARED_MACHINE = {
 """Environment of a step, where the person has not set it otherwise."""
 
 
+_TRAINER_NEEDS = ("boto3", "huggingface_hub", "jinja2", "peft", "pyarrow", "pygal", "torch", "transformers")
+"""Of the extra ``trainer``: some of it people have for other reasons, so no single one tells."""
+
+
 class Interrupted(Exception):
     """The person pressed Ctrl-C (or sent SIGTERM), and the step has stopped."""
 
@@ -38,6 +42,16 @@ class Display(Protocol):
         """A logged step."""
 
 
+def require_trainer() -> None:
+    """Refuse to begin where the extra ``trainer`` is not installed, or not all of it.
+
+    Raises:
+        InvalidSpec: it is not.
+    """
+    if any(importlib.util.find_spec(name) is None for name in _TRAINER_NEEDS):
+        raise InvalidSpec("training on this machine needs the trainer: pip install 'finetune-operator[trainer]'")
+
+
 def run_step(name: str, config: PrepareConfig | TrainerConfig, display: Display) -> str:
     """Run ``prepare`` or ``train`` to its end and give its answer, a report as JSON.
 
@@ -48,8 +62,6 @@ def run_step(name: str, config: PrepareConfig | TrainerConfig, display: Display)
         FinetuneError: the step's own failure.
         Interrupted: it was stopped.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise InvalidSpec("training on this machine needs the trainer: pip install 'finetune-operator[trainer]'")
     log_path = _log_path(config)
     with TemporaryDirectory(prefix="ftj-") as folder, log_path.open("wb") as log:
         answer = Path(folder) / "answer.json"

@@ -7,6 +7,7 @@
     ├── DatasetRefused       the data was read, and an enforced check failed
     ├── DatasetUnavailable   the data could not be read
     ├── ModelUnavailable     the base model could not be read
+    ├── SecretMissing        secretName names nothing, or nothing with a key that we know
     ├── Infeasible           no plan fits the GPU asked for
     ├── OutputOccupied       the output place holds another job's model
     ├── UploadFailed         the result could not be stored
@@ -47,6 +48,13 @@ class DatasetUnavailable(FinetuneError):
 
 class ModelUnavailable(FinetuneError):
     """The base model could not be read."""
+
+
+class SecretMissing(FinetuneError):
+    """The Secret or folder that ``secretName`` names is not there, or holds none of the known keys.
+
+    No StorageError: whose secret it was does not change the reason.
+    """
 
 
 class Infeasible(FinetuneError):

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune_core.errors import StorageError
+from finetune_core.errors import SecretMissing, StorageError
 from finetune_storage.local import os_errors
+
+KNOWN_KEYS = "HF_TOKEN, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, ca.crt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,22 +25,26 @@ def read_credentials(folder: str | None) -> Credentials:
     """Read the known keys of a folder: one file a key, other files left alone.
 
     Raises:
-        StorageError: the folder is missing, or a value cannot be a credential.
+        SecretMissing: the folder is missing, or has none of the keys.
+        StorageError: a value cannot be a credential.
     """
     if folder is None:
         return Credentials()
     root = Path(folder)
     with os_errors(root):
         if not root.is_dir():
-            raise StorageError(f"the credentials folder {root} does not exist: name a Secret or folder that does")
+            raise SecretMissing(f"the credentials folder {root} does not exist: name a Secret or folder that does")
         certificate = root / "ca.crt"
-        return Credentials(
+        found = Credentials(
             hf_token=_value(root / "HF_TOKEN"),
             aws_access_key_id=_value(root / "AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=_value(root / "AWS_SECRET_ACCESS_KEY"),
             aws_session_token=_value(root / "AWS_SESSION_TOKEN"),
             ca_certificate=certificate if certificate.is_file() else None,
         )
+    if found == Credentials():
+        raise SecretMissing(f"the credentials folder {root} holds none of the keys that we know: {KNOWN_KEYS}")
+    return found
 
 
 def _value(file: Path) -> str | None:

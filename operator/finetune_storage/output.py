@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from finetune_core.contract import MANIFEST_NAME, Manifest
+from finetune_core.contract import DATASET_REPORT, MANIFEST_NAME, Manifest
 from finetune_core.errors import NotFound, OutputOccupied
 from finetune_storage.folder import Folder
 
@@ -10,7 +10,6 @@ ADAPTER_FOLDER = "adapter"
 MODEL_FOLDER = "model"
 """Of a full fine-tuning, which gives a whole model."""
 RUN_REPORT = "run-report.json"
-DATASET_REPORT = "dataset-report.json"
 
 RESULT_NAMES = (
     ADAPTER_FOLDER,
@@ -42,19 +41,24 @@ def read_manifest(output: Folder) -> Manifest | None:
         ) from error
 
 
-def claim(output: Folder, job_name: str, job_uid: str, overwrite: bool) -> None:
-    """Make an output place ready for a job: empty of results, whoever's they were.
+def refuse_occupied(output: Folder, job_name: str, job_uid: str, overwrite: bool) -> Manifest | None:
+    """Refuse a place that holds another job's finished model, unless it may be overwritten.
+
+    Returns:
+        The manifest of the job's own finished model, where that lies there.
 
     Raises:
-        OutputOccupied: another job's finished model lies there, and it may not be overwritten.
+        OutputOccupied: another job's model lies there, or a manifest.json that is not ours.
     """
     manifest = read_manifest(output)
-    if manifest is not None and not overwrite:
+    if manifest is None or manifest.job_uid == job_uid:
+        return manifest
+    if not overwrite:
         raise OutputOccupied(
             f"{output.uri} holds the finished model of job {manifest.job_name!r}; choose another output.uri for "
             f"{job_name!r}, or set output.overwrite: true"
         )
-    clear(output)
+    return None
 
 
 def clear(output: Folder) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from finetune_core.api.location import FileUri, HubUri, S3Uri, parse_uri
+from finetune_core.api.location import ClaimUri, FileUri, HubUri, S3Uri, parse_uri
 from finetune_core.contract import Place
 from finetune_core.errors import InvalidSpec
 from finetune_storage.folder import Folder
@@ -38,6 +38,8 @@ def fetch(place: Place, into: Path, weights: bool = True) -> Path:
             from finetune_storage import hub
 
             return hub.fetch(place, repository, weights)
+        case ClaimUri():
+            raise volume_of_a_cluster(place.uri)
 
 
 def open_folder(place: Place) -> Folder:
@@ -58,3 +60,10 @@ def open_folder(place: Place) -> Folder:
             return s3.S3Folder(place, location)
         case HubUri():
             raise InvalidSpec(f"{place.uri} can only be read: write an output as s3://bucket/prefix or file:///path")
+        case ClaimUri():
+            raise volume_of_a_cluster(place.uri)
+
+
+def volume_of_a_cluster(uri: str) -> InvalidSpec:
+    """The error for a claim: in a cluster a pod's places are the folders where its claims are mounted."""
+    return InvalidSpec(f"{uri} is a volume of a cluster: ftj run needs file:PATH, a folder or file of this machine")

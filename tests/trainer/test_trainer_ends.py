@@ -19,7 +19,7 @@ from trainer_steps import (
     tree,
 )
 
-from finetune_core.contract import Manifest, Place
+from finetune_core.contract import Manifest, Place, TrainerConfig
 from finetune_core.contract.environment import TERMINATION_BYTES
 
 # --- early stopping and the best checkpoint ---------------------------------------------------------------------------
@@ -130,19 +130,27 @@ def occupied(tmp_path: Path) -> Path:
     return output
 
 
-def test_another_jobs_model_is_not_touched(bench: Bench, occupied: Path) -> None:
-    config = bench.trainer_config(bench.job(occupied, **QUICK))
+@pytest.fixture
+def taken_meanwhile(bench: Bench, occupied: Path, tmp_path: Path) -> TrainerConfig:
+    """A job whose output place was still free when its data was prepared."""
+    config = bench.trainer_config(bench.job(tmp_path / "free", **QUICK))
+    return config.model_copy(update={"output": Place(uri=occupied.as_uri())})
+
+
+def test_another_jobs_model_is_not_touched(bench: Bench, taken_meanwhile: TrainerConfig, occupied: Path) -> None:
     before = tree(occupied)
-    ended = bench.start(config).end()
+    ended = bench.start(taken_meanwhile).end()
     assert_fails_clearly(ended, "OutputOccupied", "'somebody'", "output.overwrite")
     assert tree(occupied) == before
     assert ended.progress == []
 
 
-def test_a_manifest_of_another_program_is_not_touched(bench: Bench, occupied: Path) -> None:
+def test_a_manifest_of_another_program_is_not_touched(
+    bench: Bench, taken_meanwhile: TrainerConfig, occupied: Path
+) -> None:
     (occupied / "manifest.json").write_text('{"name": "a web app"}')
-    config = bench.trainer_config(bench.job(occupied, overwrite=True, **QUICK))
     before = tree(occupied)
+    config = taken_meanwhile.model_copy(update={"overwrite": True})
     assert_fails_clearly(bench.start(config).end(), "OutputOccupied", "manifest.json")
     assert tree(occupied) == before
 

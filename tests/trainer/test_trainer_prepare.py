@@ -16,7 +16,9 @@ from finetune_core.contract import (
     DataStatistics,
     FindingCount,
     LengthPercentiles,
+    Manifest,
     ModelShape,
+    Place,
     PrepareReport,
 )
 from finetune_core.contract.environment import TERMINATION_BYTES
@@ -253,6 +255,41 @@ def test_a_damaged_model_config_is_named(bench: Bench, tmp_path: Path, config: s
     model = bench.model_copy(tmp_path / "model", config=config)
     ended = bench.prepare(bench.job(tmp_path / "output", model=model))
     assert_fails_clearly(ended, "ModelUnavailable", "config.json", words)
+
+
+def occupy(output: Path, job_uid: str) -> dict[str, str]:
+    """A finished model of that job; what lies there then."""
+    output.mkdir()
+    (output / "manifest.json").write_text(Manifest(job_name="other", job_uid=job_uid, files=[]).to_json())
+    return tree(output)
+
+
+def test_another_jobs_output_is_refused_before_anything_is_fetched(bench: Bench, tmp_path: Path) -> None:
+    before = occupy(tmp_path / "output", "5b0f3f0a")
+    ended = bench.prepare(bench.job(tmp_path / "output", model=tmp_path / "no-model"))
+    assert_fails_clearly(ended, "OutputOccupied", "'other'", "'bench'", "set output.overwrite: true")
+    assert ended.stdout == ""
+    assert tree(tmp_path / "output") == before
+
+
+@pytest.mark.parametrize("whose", ["another's", "its own"])
+def test_an_output_that_may_be_taken_is_prepared_for_and_left_as_it_is(
+    bench: Bench, tmp_path: Path, whose: str
+) -> None:
+    job = bench.job(tmp_path / "output", overwrite=whose == "another's")
+    before = occupy(tmp_path / "output", "5b0f3f0a" if job.spec.output.overwrite else prepare_config(job).job_uid)
+    assert report_of(bench.prepare(job)).used_rows == len(TRAIN_ROWS)
+    assert tree(tmp_path / "output").items() > before.items()
+
+
+def test_a_secret_without_a_known_key_is_named_whoever_needs_it(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "TOKEN").write_text("hidden")
+    config = prepare_config(bench.job(tmp_path / "output"))
+    for role in ("model", "dataset", "output"):
+        place = Place(uri="s3://bucket/key", credentials=str(tmp_path / "secret"))
+        ended = bench.start(config.model_copy(update={role: place})).end()
+        assert_fails_clearly(ended, "SecretMissing", str(tmp_path / "secret"), "HF_TOKEN, AWS_ACCESS_KEY_ID")
 
 
 def test_an_output_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ from trainer_steps import (
     checkpoints_folder,
     complete_checkpoints,
     folder_of,
+    prepare_config,
     tree,
 )
 
 from finetune_core.contract import TrainerConfig
+from finetune_core.contract.build import trainer_config
 from finetune_core.contract.environment import EXIT_TERMINATED
+from finetune_core.planning.step_down import step_down
 
 
 def assert_same_run(run: Run, reference: Run) -> None:
@@ -83,6 +86,28 @@ def test_a_run_stopped_by_sigterm_goes_on_bit_for_bit(
     assert min(line.step for line in resumed.ended.progress) > at
     assert_same_run(resumed, runs[label])
     assert resumed.checkpoints == []
+
+
+def test_a_run_goes_on_with_half_the_micro_batch(bench: Bench, tmp_path: Path) -> None:
+    """As after an out-of-memory. Without dropout, whose random numbers go by the shape, only rounding may differ."""
+    settings = METHODS["lora"]["hyperparameters"] | {"lora": {"dropout": 0.0}}
+    spec = METHODS["lora"] | {"hyperparameters": settings}
+    whole = bench.train(bench.job(tmp_path / "whole", **spec))
+
+    job = bench.job(tmp_path / "halved", **spec)
+    config = bench.trainer_config(job)
+    assert stopped(bench, config) == (EXIT_TERMINATED, "")
+    halved = step_down(config.plan)
+    assert halved is not None
+    smaller = trainer_config(prepare_config(job), job.spec, config.prepare_report, halved, "cpu")
+    assert (config.hyperparameters.micro_batch_size, smaller.hyperparameters.micro_batch_size) == (4, 2)
+
+    at = complete_checkpoints(config)[-1]
+    resumed = bench.train_again(smaller)
+    assert resumed.report.resumed_from_step == at < STEPS
+    assert resumed.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert resumed.report.eval_loss == pytest.approx(whole.report.eval_loss, rel=1e-4)
+    assert resumed.report.supervised_tokens == whole.report.supervised_tokens
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +197,7 @@ def test_another_jobs_checkpoints_are_never_taken(
 
 
 def test_another_plans_checkpoints_are_left_alone(bench: Bench, interrupted: TrainerConfig) -> None:
-    """After a step down to a smaller shape, say; the job is the same."""
+    """Of a shorter cutoff, say; the job is the same."""
     before = tree(checkpoints_folder(interrupted))
     other = interrupted.model_copy(update={"plan_fingerprint": "0" * 64})
     run = bench.train_again(other)

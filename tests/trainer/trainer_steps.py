@@ -19,7 +19,8 @@ from typing import Any, Literal
 import pytest
 import trainer_child
 
-from finetune_cli.run import _prepare_config, _trainer_config
+from finetune_cli.job_file import place_of
+from finetune_cli.run import job_uid
 from finetune_core.api import FineTuneJob
 from finetune_core.contract import (
     Failure,
@@ -29,6 +30,7 @@ from finetune_core.contract import (
     Progress,
     RunReport,
     TrainerConfig,
+    build,
     parse_progress,
 )
 from finetune_core.contract.environment import CONFIG_VARIABLE, EXIT_FAILED, TERMINATION_BYTES, TERMINATION_VARIABLE
@@ -290,7 +292,7 @@ def run_of(config: TrainerConfig, ended: Ended) -> Run:
 
 def prepare_config(job: FineTuneJob) -> PrepareConfig:
     """What ``ftj run`` tells the prepare step."""
-    return _prepare_config(job)
+    return build.prepare_config(job.metadata.name, job_uid(job), job.spec, lambda location, role: place_of(location))
 
 
 def trainer_config(job: FineTuneJob, report: PrepareReport) -> TrainerConfig:
@@ -298,7 +300,7 @@ def trainer_config(job: FineTuneJob, report: PrepareReport) -> TrainerConfig:
     gpu = find_gpu(job.spec.gpu.type)
     planned = plan(job.spec, report.model_shape, report.statistics, gpu)
     assert planned.feasible, planned.reasons
-    return _trainer_config(job, prepare_config(job), report, planned, gpu)
+    return build.trainer_config(prepare_config(job), job.spec, report, planned, "cpu" if gpu.is_cpu else "cuda")
 
 
 def folder_of(uri: str) -> Path:

@@ -95,7 +95,8 @@ class Checkpoints:
             if sha256_of(local / Path(file.path).name) != file.sha256:
                 raise StorageError(f"{name}/{file.path} is not what was written: its SHA-256 differs")
         weights = load_file(local / WEIGHTS)
-        state = torch.load(local / STATE, map_location="cpu", weights_only=True)
+        # Mapped, as load_file does with the weights: what goes on to a card need not fit into the machine's memory.
+        state = torch.load(local / STATE, map_location="cpu", weights_only=True, mmap=True)
         for file in complete.files:
             (local / Path(file.path).name).unlink()
         return Restored(step, weights, state)

@@ -10,11 +10,19 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from finetune_core.contract import MANIFEST_NAME, Artifact, Manifest, ManifestFile, RunReport, TrainerConfig
+from finetune_core.contract import (
+    DATASET_REPORT,
+    MANIFEST_NAME,
+    Artifact,
+    Manifest,
+    ManifestFile,
+    RunReport,
+    TrainerConfig,
+)
 from finetune_core.errors import UploadFailed, blamed_on
 from finetune_core.report import render_report
 from finetune_storage import Folder
-from finetune_storage.output import ADAPTER_FOLDER, DATASET_REPORT, MODEL_FOLDER, RUN_REPORT
+from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT
 from finetune_trainer.model import base_model_name
 
 

@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from finetune_core.api.job import Precision
+from finetune_core.api.job import ALL_LINEAR, Precision
 from finetune_core.contract import TrainerConfig
 from finetune_core.errors import ModelUnavailable, first_line
 
@@ -65,14 +65,13 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
         return model
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    targets = settings.lora.target_modules
     adapted = get_peft_model(
         model,
         LoraConfig(
             r=settings.lora.rank,
             lora_alpha=settings.lora.alpha,
             lora_dropout=settings.lora.dropout,
-            target_modules=targets if isinstance(targets, str) else list(targets),
+            target_modules=ALL_LINEAR if settings.lora.all_linear else settings.lora.target_modules,
             task_type="CAUSAL_LM",
         ),
     )

@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 from pydantic import ValidationError
 
 from finetune_core.api.job import ValidationFraction
-from finetune_core.contract import PrepareConfig, PrepareReport, format_stage
+from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport, format_stage
 from finetune_core.data import (
     DatasetReport,
     Example,
@@ -31,7 +31,7 @@ from finetune_core.data import (
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
 from finetune_storage import Folder, fetch, open_folder, sha256_of
-from finetune_storage.output import DATASET_REPORT
+from finetune_storage.output import refuse_occupied
 from finetune_trainer.rows import RowWriter, read_tokens
 from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
 
@@ -49,10 +49,14 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     """Prepare a dataset for a model, or find it prepared.
 
     Raises:
+        OutputOccupied: another job's model lies in the output place; said now, before a card is held for nothing.
         DatasetUnavailable, ModelUnavailable: what could not be read.
         DatasetRefused: an enforced check failed; the dataset report is stored all the same.
         UploadFailed: the tokens could not be stored.
     """
+    with blamed_on(UploadFailed):
+        refuse_occupied(open_folder(config.output), config.job_name, config.job_uid, config.overwrite)
+        folder = open_folder(config.prepared)
     _say("fetching the tokenizer")
     with blamed_on(ModelUnavailable):
         model = fetch(config.model, scratch / "model", weights=False)
@@ -64,7 +68,6 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         if data.is_dir():
             raise DatasetUnavailable(f"{config.dataset.uri} is a folder: name the file in it")
     fingerprint = _fingerprint(config, data, held_out, model)
-    folder = open_folder(config.prepared)
     with blamed_on(UploadFailed):
         answer = _stored_answer(folder, fingerprint)
     if answer is not None:

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress, format_stage
 from finetune_core.errors import DatasetUnavailable, Diverged, InvalidSpec, ModelUnavailable, UploadFailed, blamed_on
 from finetune_storage import fetch, open_folder
-from finetune_storage.output import claim, read_manifest
+from finetune_storage.output import clear, refuse_occupied
 from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
 from finetune_trainer.loss import mean_loss, summed_loss
@@ -42,12 +42,11 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InvalidSpec("gpu.type asks for a CUDA card and this machine has none: set gpu.type to cpu")
 
-    output = open_folder(config.output)
     with blamed_on(UploadFailed):
-        manifest = read_manifest(output)
-        if manifest is not None and manifest.job_uid == config.job_uid:
+        output = open_folder(config.output)
+        if refuse_occupied(output, config.job_name, config.job_uid, config.overwrite):
             return finished_report(output, config)
-        claim(output, config.job_name, config.job_uid, config.overwrite)
+        clear(output)
 
     # --- model and data -----------------------------------------------------------------------------------------
     device = torch.device(config.device)
@@ -88,10 +87,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             return mean_loss(model, batches, device)
 
     state = _State()
+    resumed_from_step = None
     with blamed_on(UploadFailed):
         restored = checkpoints.newest()
     if restored is not None:
-        _say(f"resuming from step {restored.step}")
+        resumed_from_step = restored.step
+        _say(f"resuming from step {resumed_from_step}")
         _copy_into(weights, restored.weights)
         optimizer.load_state_dict(restored.state["optimizer"])
         schedule.load_state_dict(restored.state["schedule"])
@@ -102,6 +103,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             torch.cuda.set_rng_state(restored.state["cuda_rng"])
         state = _State(**restored.state["run"])
         state.window_tokens = 0  # the clock of the speed starts anew
+        del restored  # and with it the files it maps
     else:
         if prompts:
             _say("writing sample answers before training")
@@ -205,7 +207,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         job_name=config.job_name,
         job_uid=config.job_uid,
         steps=state.step,
-        resumed_from_step=restored.step if restored is not None else None,
+        resumed_from_step=resumed_from_step,
         stopped_early=state.stopped_early,
         best_step=state.best_step,
         train_loss=state.train_loss,

@@ -14,7 +14,7 @@ from finetune_core.api.job import (
 )
 from finetune_core.api.location import Location
 from finetune_core.api.plan import Plan
-from finetune_core.api.read import read_job
+from finetune_core.api.read import read_job, read_spec
 
 __all__ = [
     "FINDING_CODES",
@@ -32,4 +32,5 @@ __all__ = [
     "Policy",
     "Task",
     "read_job",
+    "read_spec",
 ]

@@ -1,12 +1,15 @@
 """The FineTuneJob: every field here works; a field enters with its behaviour."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.location import Location
+
+API_VERSION = "finetune.dev/v1alpha1"
+KIND = "FineTuneJob"
 
 Method = Literal["full", "lora", "qlora"]
 Task = Literal["style", "classification", "knowledge", "reasoning"]
@@ -18,9 +21,22 @@ Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
 Preset = Literal["conservative", "recent"]
 
+ALL_LINEAR = "all-linear"
+"""As a LoRA target: every linear inside the layers."""
+
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
+ColumnName = Annotated[str, Field(max_length=256)]
+ModuleName = Annotated[str, Field(min_length=1, max_length=256)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+
+
+LONGEST_NAME = 45
+Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+"""Of an object in the job's namespace, as Kubernetes allows it."""
+Short = Annotated[str, Field(max_length=317)]
+"""A label's or annotation's key with its prefix, or a value about as long."""
 
 
 class Metadata(ApiModel):
@@ -29,7 +45,7 @@ class Metadata(ApiModel):
     model_config = ConfigDict(extra="ignore")
 
     name: str = Field(
-        max_length=45, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        max_length=LONGEST_NAME, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         description="Name of the job; children append up to 18 characters within the 63 that a label may have.",
     )  # fmt: skip
 
@@ -55,9 +71,11 @@ Validation = Annotated[
 class Dataset(Location):
     """The training data."""
 
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="Refuse any other content.")
+    sha256: str | None = Field(
+        default=None, max_length=64, pattern=r"^[0-9a-f]{64}$", description="Refuse any other content."
+    )
     format: FormatChoice = Field(default="auto", description="Detected from the first rows unless named.")
-    columns: dict[str, str] = Field(
+    columns: dict[ColumnName, ColumnName] = Field(
         default_factory=dict, max_length=16, description="Field of the format -> name of that field in the data."
     )
     task: Task | None = Field(default=None, description="Decides how much data is enough, and the LoRA rank.")
@@ -80,9 +98,16 @@ class Lora(ApiModel):
     rank: Annotated[int, Field(ge=1, le=1024)] | None = Field(default=None, description="Rank r of each adapter.")
     alpha: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, description="Scale: alpha / rank.")
     dropout: Fraction | None = Field(default=None, description="Dropout before the adapter.")
-    target_modules: Literal["all-linear"] | list[str] | None = Field(
-        default=None, description='"all-linear", or names like [q_proj, v_proj].'
+    target_modules: Annotated[list[ModuleName], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Names like [q_proj, v_proj], or [all-linear]."
     )
+
+    @field_validator("target_modules")
+    @classmethod
+    def _all_or_named(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and ALL_LINEAR in names and len(names) > 1:
+            raise ValueError(f"{ALL_LINEAR} stands alone: write [{ALL_LINEAR}], or name linears")
+        return names
 
 
 class Quantization(ApiModel):
@@ -182,8 +207,111 @@ class Output(Location):
     @model_validator(mode="after")
     def _writable(self) -> "Output":
         if self.uri.startswith("hf:"):
-            raise ValueError(f"{self.uri!r} cannot be written to: write s3://bucket/prefix or file:///path")
+            raise ValueError(
+                f"{self.uri!r} cannot be written to: write s3://bucket/prefix, pvc://claim/path or file:///path"
+            )
         return self
+
+
+class FailurePolicy(ApiModel):
+    """What a job survives, and how long it waits. In a cluster; ``ftj run`` has a person beside it."""
+
+    max_retries: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=3, description="New attempts after a fault of the job's own: out of memory, crash, no progress."
+    )
+    max_disruptions: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=50, description="New attempts after eviction, preemption or the loss of a node."
+    )
+    on_out_of_memory: Literal["stepDown", "fail"] = Field(
+        default="stepDown", description="stepDown: halve the micro-batch and accumulate twice as long."
+    )
+    pending_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = Field(
+        default=86_400, description="Fail when a pod could not be started for so long."
+    )
+    no_progress_seconds: Annotated[int, Field(ge=1, le=31_536_000)] = Field(
+        default=900, description="Start a new attempt when the trainer has said nothing for so long."
+    )
+
+
+class Toleration(ApiModel):
+    """A taint that the pods accept, as in a pod's own spec."""
+
+    key: Short | None = Field(default=None, description="Key of the taint; without one, every key.")
+    operator: Literal["Exists", "Equal"] | None = Field(
+        default=None, description="Exists takes any value; without one, Equal."
+    )
+    value: Annotated[str, Field(max_length=63)] | None = Field(default=None, description="Value of the taint.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="Effect of the taint; without one, every effect."
+    )
+    toleration_seconds: Seconds | None = Field(
+        default=None, description="How long NoExecute is tolerated; without it, for ever."
+    )
+
+
+class PullSecret(ApiModel):
+    """A Secret with the login of an image registry."""
+
+    name: Name = Field(description="Name of the Secret, in the job's namespace.")
+
+
+class EnvironmentVariable(ApiModel):
+    """A variable for the trainer. It is readable by whoever may read the job: not for secrets."""
+
+    name: str = Field(
+        max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the variable; those that begin with FINETUNE_ are the trainer's own.",
+    )  # fmt: skip
+    value: str = Field(default="", max_length=4096, description="Its value.")
+
+
+Named = TypeVar("Named", PullSecret, EnvironmentVariable)
+
+
+class PodOptions(ApiModel):
+    """What the prepare and train pods are given besides what the plan says."""
+
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        default=None, description="Trainer image, instead of the operator's."
+    )
+    image_pull_secrets: list[PullSecret] = Field(
+        default_factory=list, max_length=8, description="Secrets to pull the image with."
+    )
+    service_account_name: Name | None = Field(
+        default=None, description="For workload identity; its token is not mounted."
+    )
+    node_selector: dict[Short, Short] = Field(
+        default_factory=dict, max_length=16, description="Replaces the affinity to nodes with the GPU asked for."
+    )
+    tolerations: list[Toleration] = Field(
+        default_factory=list, max_length=16, description="Taints that the pods accept."
+    )
+    env: list[EnvironmentVariable] = Field(
+        default_factory=list, max_length=32, description="Variables for the trainer; not for secrets."
+    )
+    labels: dict[Short, Short] = Field(default_factory=dict, max_length=32, description="Labels to add to the pods.")
+    annotations: dict[Short, Annotated[str, Field(max_length=4096)]] = Field(
+        default_factory=dict, max_length=32, description="Annotations to add to the pods."
+    )
+    runtime_class_name: Name | None = Field(default=None, description="RuntimeClass of the pods, such as nvidia.")
+
+    @field_validator("env")
+    @classmethod
+    def _not_ours(cls, env: list[EnvironmentVariable]) -> list[EnvironmentVariable]:
+        ours = next((variable.name for variable in env if variable.name.startswith("FINETUNE_")), None)
+        if ours:
+            raise ValueError(f"{ours}: names that begin with FINETUNE_ are the trainer's own")
+        return env
+
+    @field_validator("env", "image_pull_secrets")
+    @classmethod
+    def _named_once(cls, entries: list[Named]) -> list[Named]:
+        """The API server takes each name once: these lists are maps to it."""
+        names = [entry.name for entry in entries]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"{twice} is given twice")
+        return entries
 
 
 class FineTuneJobSpec(ApiModel):
@@ -197,6 +325,13 @@ class FineTuneJobSpec(ApiModel):
     hyperparameters: Hyperparameters = Field(default=Hyperparameters())
     evaluation: Evaluation = Field(default=Evaluation())
     checkpoints: Checkpoints = Field(default=Checkpoints())
+    failure_policy: FailurePolicy = Field(default=FailurePolicy())
+    suspend: bool = Field(default=False, description="Stop what runs, keeping its state; false goes on from there.")
+    ttl_seconds_after_finished: Seconds | None = Field(
+        default=None, description="Remove the finished job after so long; its model stays."
+    )
+    priority_class_name: Name | None = Field(default=None, description="PriorityClass of the pods.")
+    pod: PodOptions = Field(default=PodOptions())
 
 
 class FineTuneJob(ApiModel):

@@ -12,6 +12,7 @@ from finetune_core.errors import InvalidSpec
 
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _HUB_NAME = re.compile(r"[\w.-]{1,96}")
+_CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -42,7 +43,15 @@ class HubUri:
     """A file inside the repository; empty for the whole."""
 
 
-def parse_uri(uri: str) -> FileUri | S3Uri | HubUri:
+@dataclass(frozen=True)
+class ClaimUri:
+    """``pvc://claim/path``: a file or folder of a volume, by its claim in the job's namespace."""
+
+    claim: str
+    path: str
+
+
+def parse_uri(uri: str) -> FileUri | S3Uri | HubUri | ClaimUri:
     """Take a URI apart.
 
     Raises:
@@ -67,7 +76,16 @@ def parse_uri(uri: str) -> FileUri | S3Uri | HubUri:
         return S3Uri(bucket, key.strip("/"))
     if scheme == "hf" and rest.startswith("//"):
         return _parse_hub(uri, rest[2:])
-    raise InvalidSpec(f"{uri!r} is not a location: write hf://org/name, s3://bucket/prefix or file:///path")
+    if scheme == "pvc" and rest.startswith("//"):
+        claim, _, path = rest[2:].partition("/")
+        if not _CLAIM.fullmatch(claim):
+            raise InvalidSpec(f"{uri!r}: {claim!r} is not the name of a claim: write pvc://claim/path")
+        if ".." in PurePosixPath(path).parts:
+            raise InvalidSpec(f"{uri!r}: '..' is not allowed in a location")
+        return ClaimUri(claim, path.strip("/"))
+    raise InvalidSpec(
+        f"{uri!r} is not a location: write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"
+    )
 
 
 def _parse_hub(uri: str, rest: str) -> HubUri:
@@ -86,20 +104,22 @@ class Location(ApiModel):
     """Where something lies, and which Secret opens it."""
 
     uri: str = Field(
-        min_length=1, max_length=1024, description="hf://org/name[@revision], s3://bucket/prefix or file:///path"
+        min_length=1,
+        max_length=1024,
+        description="hf://org/name[@revision], s3://bucket/prefix, pvc://claim/path, or file:///path for ftj run",
     )
     secret_name: str | None = Field(
         default=None, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        description="Secret with HF_TOKEN, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or ca.crt",
+        description="Secret with HF_TOKEN, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or ca.crt.",
     )  # fmt: skip
     endpoint_url: str | None = Field(
         default=None,
         alias="endpointURL",
         max_length=1024,
         pattern=r"^https?://",
-        description="S3 endpoint, when not AWS",
+        description="S3 endpoint, when not AWS.",
     )
-    region: str | None = Field(default=None, max_length=64, description="S3 region")
+    region: str | None = Field(default=None, max_length=64, description="S3 region.")
 
     @field_validator("uri")
     @classmethod

@@ -1,29 +1,29 @@
 """The plan: what ``ftj plan -o json`` prints and ``status.plan`` holds."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import MasterWeights, Method, Precision, Scheduler
+from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Precision, Scheduler
 
 
 class PlannedGpu(ApiModel):
     """The card the plan is for."""
 
-    type: str
+    type: str = Field(description="Its name in the catalogue.")
     memory_bytes: int = Field(description="Usable memory of one card, as its driver reports it.")
 
 
 class MemoryParts(ApiModel):
     """Predicted peak of one card in bytes, by what needs it."""
 
-    weights: int = 0
-    adapters: int = 0
-    gradients: int = 0
-    optimizer: int = 0
-    activations: int = 0
-    logits: int = 0
+    weights: int = Field(default=0, description="The model.")
+    adapters: int = Field(default=0, description="LoRA matrices.")
+    gradients: int = Field(default=0, description="Gradients of what is trained.")
+    optimizer: int = Field(default=0, description="States of the optimizer, and master weights.")
+    activations: int = Field(default=0, description="Kept for the backward pass.")
+    logits: int = Field(default=0, description="Scores over the vocabulary, and their gradient.")
     scratch: int = Field(default=0, description="Short-lived buffers: dequantised weights, optimizer temporaries.")
     runtime: int = Field(default=0, description="CUDA context, libraries, allocator slack.")
 
@@ -35,48 +35,62 @@ class MemoryParts(ApiModel):
 class Memory(ApiModel):
     """Predicted peak against what may be used."""
 
-    peak_bytes: int
-    budget_bytes: int
+    peak_bytes: int = Field(description="Sum of the parts.")
+    budget_bytes: int = Field(description="What may be used of the card.")
     parts: MemoryParts
+
+
+class PodResources(ApiModel):
+    """What the train pod asks for."""
+
+    cpu: int = Field(description="Processor cores.")
+    memory_bytes: int = Field(description="Of the machine, not of the card; /dev/shm included.")
+    ephemeral_storage_bytes: int = Field(description="Disk that goes with the pod.")
+    shm_bytes: int = Field(description="Size of /dev/shm.")
 
 
 class ResolvedLora(ApiModel):
     """LoRA settings with nothing left open."""
 
-    rank: int
-    alpha: int
-    dropout: float
-    target_modules: Literal["all-linear"] | list[str]
+    rank: int = Field(description="Rank r of each adapter.")
+    alpha: int = Field(description="Scale: alpha / rank.")
+    dropout: float = Field(description="Dropout before the adapter.")
+    target_modules: list[str] = Field(description="Names of the modules with an adapter, or all-linear alone.")
+
+    @property
+    def all_linear(self) -> bool:
+        """Whether every linear of the layers gets an adapter."""
+        return self.target_modules == [ALL_LINEAR]
 
 
 class ResolvedQuantization(ApiModel):
     """4-bit settings with nothing left open."""
 
-    type: Literal["nf4", "fp4"]
-    double_quantization: bool
+    type: Literal["nf4", "fp4"] = Field(description="4-bit data type.")
+    double_quantization: bool = Field(description="Whether the quantisation constants are quantised too.")
 
 
 class ResolvedHyperparameters(ApiModel):
     """Every value that the trainer needs."""
 
-    epochs: float
-    total_steps: int
-    learning_rate: float
-    lr_scheduler: Scheduler
-    warmup_steps: int
-    weight_decay: float
-    max_grad_norm: float
-    seed: int
-    effective_batch_size: int
-    micro_batch_size: int
-    gradient_accumulation_steps: int
-    cutoff_length: int
-    precision: Precision
-    master_weights: MasterWeights | None = Field(default=None, description="full only")
-    activation_checkpointing: bool
-    train_on_prompt: bool
-    logging_steps: int
-    evaluation_steps: int
+    epochs: float = Field(description="Passes over the data.")
+    total_steps: int = Field(description="Optimizer steps.")
+    learning_rate: float = Field(description="Peak learning rate.")
+    lr_scheduler: Scheduler = Field(description="Shape of the decay after warm-up.")
+    warmup_steps: int = Field(description="Optimizer steps spent warming up.")
+    weight_decay: float = Field(description="AdamW weight decay.")
+    max_grad_norm: float = Field(description="Where the gradient norm is clipped.")
+    seed: int = Field(description="Seed of everything random.")
+    effective_batch_size: int = Field(description="Rows per optimizer step.")
+    micro_batch_size: int = Field(description="Rows per forward pass.")
+    gradient_accumulation_steps: int = Field(description="Forward passes per optimizer step.")
+    cutoff_length: int = Field(description="Longest row, in tokens.")
+    precision: Precision = Field(description="Number format computed with.")
+    master_weights: MasterWeights | None = Field(default=None, description="full only: what the optimizer updates.")
+    activation_checkpointing: bool = Field(description="Whether activations are computed again instead of kept.")
+    train_on_prompt: bool = Field(description="Whether the prompt's tokens are supervised too.")
+    logging_steps: int = Field(description="Optimizer steps between two progress lines.")
+    evaluation_steps: int = Field(description="Optimizer steps between two evaluations.")
     lora: ResolvedLora | None = None
     quantization: ResolvedQuantization | None = None
 
@@ -84,37 +98,38 @@ class ResolvedHyperparameters(ApiModel):
 class Reason(ApiModel):
     """Which rule gave which value."""
 
-    field: str
-    value: Any
-    because: str
+    field: str = Field(description="Name of the value, as in the job.")
+    value: str = Field(description="As one would write it in YAML, for people; programs read hyperparameters.")
+    because: str = Field(description="Why, for people.")
 
 
 class Warning(ApiModel):
     """Something a person should know before the job runs."""
 
-    code: str
-    message: str
+    code: str = Field(description="For machines.")
+    message: str = Field(description="For people.")
 
 
 class Alternative(ApiModel):
     """A single change to the job that would make it feasible."""
 
-    change: str = Field(description="As --set takes it: gpu.type=L40S")
-    method: Method
-    peak_bytes: int
-    because: str = ""
+    change: str = Field(description="As --set takes it: gpu.type=L40S.")
+    method: Method = Field(description="Method of the plan that it makes possible.")
+    peak_bytes: int = Field(description="Peak of that plan on one card.")
+    because: str = Field(default="", description="Why, for people.")
 
 
 class Plan(ApiModel):
     """How a job will be trained, and why; or why it cannot be, and what could."""
 
-    feasible: bool
-    method: Method | None = None
+    feasible: bool = Field(description="Whether the job can be trained as it is.")
+    method: Method | None = Field(default=None, description="Method it is trained with.")
     gpu: PlannedGpu
     memory: Memory | None = None
     hyperparameters: ResolvedHyperparameters | None = None
-    reasons: list[Reason] = Field(default_factory=list)
-    warnings: list[Warning] = Field(default_factory=list)
+    pod: PodResources | None = None
+    reasons: list[Reason] = Field(default_factory=list, description="Why each value is what it is.")
+    warnings: list[Warning] = Field(default_factory=list, description="What to know before the job runs.")
     alternatives: list[Alternative] = Field(default_factory=list, description="Cheapest first; only when infeasible.")
 
     def why(self, field: str) -> str:

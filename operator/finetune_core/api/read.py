@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from finetune_core.api.job import FineTuneJob
+from finetune_core.api.job import API_VERSION, KIND, FineTuneJob, FineTuneJobSpec
 from finetune_core.api.yaml import load_yaml
 from finetune_core.errors import InvalidSpec
 
@@ -36,6 +36,19 @@ def read_job(text: str, overrides: list[str] | None = None, base: str | None = N
         return FineTuneJob.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidSpec("\n".join(_explain(error))) from error
+
+
+def read_spec(spec: Any) -> FineTuneJobSpec:
+    """Read the spec of a job that an API server has let in.
+
+    Raises:
+        InvalidSpec: every problem found, in one line.
+    """
+    document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "of-the-cluster"}, "spec": spec}
+    try:
+        return FineTuneJob.model_validate(document, by_alias=True, by_name=False).spec
+    except ValidationError as error:
+        raise InvalidSpec("; ".join(_explain(error))) from error
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -84,7 +97,7 @@ def _explain_one(path: str, details: ErrorDetails) -> str:
             return f"{path}: unknown field{_nearest(details['loc'])}"
         case "missing":
             return f"{path}: required, but not given"
-        case "bool_type" | "string_type" | "int_type" | "float_type" | "literal_error" if isinstance(given, bool):
+        case "string_type" | "int_type" | "float_type" | "list_type" | "literal_error" if isinstance(given, bool):
             return (
                 f"{path}: {str(given).lower()} is a boolean, which does not fit here ({details['msg'].lower()}); "
                 "unquoted on, off, yes and no are booleans in Kubernetes YAML"
@@ -97,7 +110,7 @@ def _explain_one(path: str, details: ErrorDetails) -> str:
             return f"{path}: {_shorten(given)}: {details['msg'][0].lower()}{details['msg'][1:]}"
 
 
-_UNION_MEMBERS = {"a-fraction", "a-location", "list[str]", "[key]"}
+_UNION_MEMBERS = {"a-fraction", "a-location", "[key]"}
 """Labels that pydantic puts into a path for the member of a union that it tried."""
 
 

@@ -13,3 +13,8 @@ EXIT_FAILED = 1
 """The step failed; the termination message says why."""
 EXIT_TERMINATED = 143
 """The step was asked to stop (SIGTERM), saved its state, and can be resumed."""
+
+SECRETS_FOLDER = "/var/run/finetune/secrets"
+"""In a pod: a folder for each role's Secret."""
+CLAIMS_FOLDER = "/var/run/finetune/claims"
+"""In a pod: a folder for each claim."""

@@ -11,6 +11,9 @@ from finetune_core.contract.place import Place
 from finetune_core.contract.shape import ModelShape
 from finetune_core.contract.statistics import DataStatistics
 
+DATASET_REPORT = "dataset-report.json"
+"""Name of what the checks found, beside the prepared tokens and later beside the model."""
+
 
 class PrepareConfig(ApiModel):
     """What the prepare step is told."""
@@ -23,6 +26,7 @@ class PrepareConfig(ApiModel):
     dataset_options: Dataset
     validation: Place | None = Field(default=None, description="A validation set of its own, where the job names one.")
     output: Place
+    overwrite: bool = False
     train_on_prompt: bool = False
     seed: int = 0
 

@@ -24,7 +24,7 @@ class TrainerConfig(ApiModel):
     prepared: Place
     prepare_report: PrepareReport
     plan: Plan
-    plan_fingerprint: str = Field(description="Checkpoints of another plan are never resumed from.")
+    plan_fingerprint: str = Field(description="Checkpoints with another one are never resumed from.")
     evaluation: Evaluation
     checkpoints: Checkpoints
     device: Literal["cuda", "cpu"]

@@ -6,11 +6,14 @@ import reprlib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 import yaml
 
 from finetune_core.errors import InvalidSpec
+
+_LABEL_KEYS = {"product": "nvidia.com/gpu.product", "gke": "cloud.google.com/gke-accelerator"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,10 @@ class Gpu:
     """Other names for it, values of node labels among them."""
     price_per_hour: float
     """Rough price in USD; ``price_note`` says of what kind."""
+    resource_name: str | None
+    """What a pod requests to get one; None for the processor."""
+    node_labels: dict[str, tuple[str, ...]]
+    """Label key -> values that nodes with this card may have; each key alone tells the card. May be empty."""
 
     @property
     def is_cpu(self) -> bool:
@@ -77,6 +84,7 @@ def _file() -> dict[str, Any]:
 def _read(entry: dict[str, Any]) -> Gpu:
     capability = entry["computeCapability"]
     major, minor = capability.split(".") if capability else (0, 0)
+    labels = {_LABEL_KEYS[kind]: tuple(values) for kind, values in entry.get("labels", {}).items()}
     return Gpu(
         name=entry["name"],
         memory_bytes=round(entry["memoryGiB"] * 2**30),
@@ -84,8 +92,10 @@ def _read(entry: dict[str, Any]) -> Gpu:
         bf16=entry["bf16"],
         tflops=float(entry["tflops16"]),
         bandwidth=float(entry["bandwidthGBs"]),
-        aliases=tuple(entry["aliases"]),
+        aliases=(*chain.from_iterable(labels.values()), *entry.get("aliases", [])),
         price_per_hour=float(entry["pricePerHour"]),
+        resource_name="nvidia.com/gpu" if capability else None,
+        node_labels=labels,
     )
 
 

@@ -66,7 +66,7 @@ def quantized_bytes_per_parameter(quantization: ResolvedQuantization) -> float:
 
 def _targets(shape: ModelShape, lora: ResolvedLora) -> dict[str, tuple[int, int]]:
     linears = shape.linear_shapes
-    if lora.target_modules == "all-linear":
+    if lora.all_linear:
         return linears
     return {name: size for name, size in linears.items() if name in lora.target_modules}
 

@@ -6,6 +6,7 @@ from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.methods import METHODS, floor_bytes
+from finetune_core.planning.pod import pod_resources
 from finetune_core.planning.search import Fit
 from finetune_core.planning.settings import Settings
 from finetune_core.planning.warnings import warnings
@@ -79,9 +80,21 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         gpu=settings.planned_gpu,
         memory=fit.memory,
         hyperparameters=resolved,
+        pod=pod_resources(method, settings.shape, settings.data, fit.memory, settings.gpu),
         reasons=[chosen, *rejected, *reasons],
         warnings=warnings(method, resolved, settings.data, settings.gpu),
     )
+
+
+def infeasible_line(spec: FineTuneJobSpec, answer: Plan) -> str:
+    """The one line that an infeasible job ends with."""
+    what = f"{spec.model.uri} does not fit {answer.gpu.type}"
+    if spec.method != "auto":
+        what += f" with method {spec.method}"
+    if not answer.alternatives:
+        return f"{what}: {answer.reasons[-1].because}"
+    changes = ", or ".join(alternative.change for alternative in answer.alternatives[:3])
+    return f"{what}; it would with {changes}"
 
 
 def _gib(size: int) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from finetune_core.api.job import FineTuneJobSpec, MasterWeights, Method, Precision
+from finetune_core.api.job import ALL_LINEAR, FineTuneJobSpec, MasterWeights, Method, Precision
 from finetune_core.api.plan import PlannedGpu, Reason, ResolvedHyperparameters, ResolvedLora, ResolvedQuantization
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning import hyperparameters as defaults
@@ -25,13 +25,22 @@ class Reasons:
     def choose(self, name: str, given: Value | None, default: Callable[[], tuple[Value, str]]) -> Value:
         """The given value, or the default with its rule; either way noted."""
         value, because = (given, "given in the job") if given is not None else default()
-        self.entries.append(Reason(field=name, value=value, because=because))
-        return value
+        return self.note(name, value, because)
 
     def note(self, name: str, value: Value, because: str) -> Value:
         """Note a value that follows from others."""
-        self.entries.append(Reason(field=name, value=value, because=because))
+        self.entries.append(Reason(field=name, value=_as_text(value), because=because))
         return value
+
+
+def _as_text(value: Any) -> str:
+    """A value as one would write it in YAML, a list without its brackets."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(_as_text, value))
+    # Python's own form is the shortest that is the same number again: 5e-05, 0.0001.
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,10 @@ class Settings:
             return "masterWeights none was given, and it needs precision bf16"
         if given.cutoff_length and given.cutoff_length > self.shape.max_position_embeddings:
             return f"cutoffLength {given.cutoff_length} is more than the model's {self.shape.max_position_embeddings}"
-        if method != "full" and isinstance(given.lora.target_modules, list):
-            unknown = sorted(set(given.lora.target_modules) - set(self.shape.linear_shapes))
-            if unknown or not given.lora.target_modules:
-                known = ", ".join(self.shape.linear_shapes)
-                return f"lora.targetModules {given.lora.target_modules} are not all linears of the model: {known}"
+        targets = given.lora.target_modules or [ALL_LINEAR]
+        if method != "full" and targets != [ALL_LINEAR] and set(targets) - set(self.shape.linear_shapes):
+            known = ", ".join(self.shape.linear_shapes)
+            return f"lora.targetModules {targets} are not all linears of the model: {known}"
         return ""
 
     # Each of the following gives a value and notes its rule in ``reasons``.
@@ -98,7 +106,7 @@ class Settings:
             target_modules=reasons.choose(
                 "lora.targetModules",
                 given.target_modules,
-                lambda: ("all-linear", "adapters on all linears match full fine-tuning (QLoRA, section 4)"),
+                lambda: ([ALL_LINEAR], "adapters on all linears match full fine-tuning (QLoRA, section 4)"),
             ),
         )
 

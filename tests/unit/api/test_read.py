@@ -195,11 +195,11 @@ class TestWrongValues:
     def test_each_problem_has_a_line(self) -> None:
         assert problems(JOB.replace("A10", "").replace("hf:", "hub:"), "hyperparameters.epochs=0", "seed=1") == [
             "spec.model.uri: 'hub://Qwen/Qwen2.5-7B-Instruct' is not a location: "
-            "write hf://org/name, s3://bucket/prefix or file:///path",
+            "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path",
             "spec.gpu.type: null: input should be a valid string",
             "spec.hyperparameters.epochs: 0: input should be greater than 0",
-            "spec.seed: unknown field; known here: checkpoints, dataset, evaluation, gpu, hyperparameters, method, "
-            "model, output",
+            "spec.seed: unknown field; known here: checkpoints, dataset, evaluation, failurePolicy, gpu, "
+            "hyperparameters, method, model, output, pod, priorityClassName, suspend, ttlSecondsAfterFinished",
         ]
 
 

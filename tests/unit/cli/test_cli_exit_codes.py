@@ -11,6 +11,7 @@ CODES = {
     "DatasetRefused": 4,
     "DatasetUnavailable": 2,
     "ModelUnavailable": 2,
+    "SecretMissing": 2,
     "Infeasible": 3,
     "OutputOccupied": 2,
     "UploadFailed": 1,

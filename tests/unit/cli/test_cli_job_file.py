@@ -8,7 +8,7 @@ from jobs import JOB
 
 from finetune_cli.job_file import LARGEST_JOB_BYTES, load_job, place_of
 from finetune_core.api import Location
-from finetune_core.errors import InvalidSpec
+from finetune_core.errors import InvalidSpec, SecretMissing
 
 
 class TestLoadJob:
@@ -92,7 +92,7 @@ class TestPlaceOf:
         assert place_of(Location(uri="s3://bucket/a", secret_name="store")).credentials == str(folder)
 
     def test_with_a_secret_that_is_not_there_says_where_its_folder_goes(self, secrets: Path) -> None:
-        with pytest.raises(InvalidSpec) as caught:
+        with pytest.raises(SecretMissing) as caught:
             place_of(Location(uri="s3://bucket/a", secret_name="store"))
         assert str(caught.value).startswith(f"secretName 'store': no folder {secrets / 'store'}; put its keys there")
         assert "or leave secretName out" in str(caught.value)

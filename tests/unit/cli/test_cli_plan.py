@@ -50,6 +50,7 @@ class TestTheAnswer:
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "support-bot: lora on A10" in ended.stdout
         assert "20.1 of 20.9 GiB usable" in ended.stdout
+        assert "pod: 3 CPUs, 7.9 GiB of memory, 16.4 GiB of disk" in ended.stdout
         for reason in plan_of().reasons:
             assert reason.field in ended.stdout
         assert "table for lora, layers of 6.5B parameters" in ended.stdout
@@ -79,6 +80,11 @@ class TestTheAnswer:
 
     def test_is_the_same_every_time(self, folder: Path) -> None:
         assert planned(folder, *GIVEN_ROWS) == planned(folder, *GIVEN_ROWS)
+
+    def test_of_places_in_a_cluster_needs_none_of_them(self, folder: Path) -> None:
+        places = ("dataset.uri=pvc://data/rows.jsonl", "output.uri=pvc://models/support-bot", "output.secretName=keys")
+        changes = [argument for place in places for argument in ("--set", place)]
+        assert planned(folder, *GIVEN_ROWS, *changes) == planned(folder, *GIVEN_ROWS)
 
 
 class TestInfeasible:

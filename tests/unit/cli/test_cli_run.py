@@ -71,6 +71,14 @@ class TestBadInput:
             (["job.yaml", "--set", "dataset.secretName=keys"], "secretName 'keys': no folder "),
             (["job.yaml", "--set", "output.secretName=keys"], "secretName 'keys': no folder "),
             (
+                ["job.yaml", "--set", "dataset.uri=pvc://data/rows.jsonl"],
+                "pvc://data/rows.jsonl is a volume of a cluster: ftj run needs file:PATH",
+            ),
+            (
+                ["job.yaml", "--set", "output.uri=pvc://models"],
+                "pvc://models is a volume of a cluster: ftj run needs file:PATH",
+            ),
+            (
                 ["job.yaml", "--set", "dataset.validation={uri: s3://held/out.jsonl, secretName: keys}"],
                 "secretName 'keys': no folder ",
             ),
@@ -102,8 +110,8 @@ class TestAnOutputThatIsTaken:
         before = contents(finished(folder / "output", "other", "5b0f3f0a"))
         line = refusal(folder, 2, "run", "job.yaml")
         assert line == (
-            f"file://{folder}/output holds the finished model of job 'other': choose another place with --output, "
-            "or set output.overwrite=true"
+            f"file://{folder}/output holds the finished model of job 'other'; choose another output.uri for "
+            "'support-bot', or set output.overwrite: true"
         )
         assert contents(folder / "output") == before
 

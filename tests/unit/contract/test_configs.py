@@ -44,6 +44,7 @@ PREPARE_CONFIG = PrepareConfig(
     dataset_options=OPTIONS,
     validation=PLACE,
     output=PLACE,
+    overwrite=True,
     train_on_prompt=True,
     seed=7,
 )

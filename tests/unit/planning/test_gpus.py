@@ -81,6 +81,26 @@ class TestCatalogue:
         assert cpu.price_per_hour == 0
         assert not cpu.bf16
 
+    @pytest.mark.parametrize("gpu", CARDS, ids=_named)
+    def test_a_card_is_had_by_its_resource_and_found_by_labels_that_nodes_can_have(self, gpu: Gpu) -> None:
+        assert gpu.resource_name == "nvidia.com/gpu"
+        assert gpu.node_labels.keys() <= {"nvidia.com/gpu.product", "cloud.google.com/gke-accelerator"}
+        for value in (value for values in gpu.node_labels.values() for value in values):
+            assert re.fullmatch(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,61}[A-Za-z0-9]", value)
+            assert value in gpu.aliases
+
+    def test_only_cards_that_share_their_label_with_another_size_have_none(self) -> None:
+        assert [gpu.name for gpu in CARDS if not gpu.node_labels] == ["RTX-3080-10GB", "RTX-4060-Ti-16GB"]
+
+    def test_labels_are_told_apart_by_who_gives_them(self) -> None:
+        assert find_gpu("T4").node_labels == {
+            "nvidia.com/gpu.product": ("Tesla-T4",),
+            "cloud.google.com/gke-accelerator": ("nvidia-tesla-t4",),
+        }
+
+    def test_the_processor_is_no_resource_and_has_no_label(self) -> None:
+        assert (find_gpu("cpu").resource_name, find_gpu("cpu").node_labels) == (None, {})
+
     def test_prices_say_their_date_and_currency(self) -> None:
         assert re.search(r"USD.*20\d\d", price_note())
 

@@ -19,7 +19,7 @@ from finetune_core.planning.memory import (
 
 QWEN_7B = shape_of("hf://Qwen/Qwen2.5-7B-Instruct")
 MODELS = [QWEN_7B, shape_of("hf://Qwen/Qwen3-0.6B"), shape_of("hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0")]
-LORA = ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules="all-linear")
+LORA = ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"])
 NF4 = ResolvedQuantization(type="nf4", double_quantization=True)
 
 FULL = TrainingShape(

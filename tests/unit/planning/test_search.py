@@ -17,7 +17,7 @@ BASE = TrainingShape(
     supervised_tokens=256,
     precision="bf16",
     activation_checkpointing=False,
-    lora=ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules="all-linear"),
+    lora=ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"]),
 )
 SIZES = [1, 2, 4, 8, 16]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_core.errors import StorageError
+from finetune_core.errors import DatasetUnavailable, SecretMissing, StorageError, blamed_on
 from finetune_storage.credentials import Credentials, read_credentials
 
 
@@ -54,5 +54,19 @@ def test_what_no_credential_can_be_is_refused_unseen(tmp_path: Path, value: byte
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"credentials folder .*missing does not exist"):
+    with pytest.raises(SecretMissing, match=r"credentials folder .*missing does not exist"):
         read_credentials(str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("files", [[], ["TOKEN", "password"], ["hf_token"]], ids=str)
+def test_a_folder_without_a_known_key(tmp_path: Path, files: list[str]) -> None:
+    for name in files:
+        (tmp_path / name).write_text("hidden")
+    with pytest.raises(SecretMissing, match="none of the keys that we know: HF_TOKEN, AWS_ACCESS_KEY_ID, ") as caught:
+        read_credentials(str(tmp_path))
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_missing_secret_is_not_the_datasets_fault(tmp_path: Path) -> None:
+    with pytest.raises(SecretMissing), blamed_on(DatasetUnavailable):
+        read_credentials(str(tmp_path))

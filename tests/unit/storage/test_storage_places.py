@@ -24,6 +24,11 @@ def test_a_missing_local_place(tmp_path: Path) -> None:
         fetch(Place(uri=f"file://{tmp_path}/missing"), tmp_path)
 
 
+def test_a_volume_of_a_cluster_cannot_be_written() -> None:
+    with pytest.raises(InvalidSpec, match="pvc://claim/out is a volume of a cluster: ftj run needs file:"):
+        open_folder(Place(uri="pvc://claim/out"))
+
+
 def test_the_hub_cannot_be_written() -> None:
     with pytest.raises(InvalidSpec, match="can only be read: write an output as s3://bucket/prefix"):
         open_folder(Place(uri="hf://org/name"))
@@ -34,7 +39,8 @@ def test_the_hub_cannot_be_written() -> None:
     [
         ("hf://datasets/org/name", "write hf://datasets/org/name/FILE"),
         ("hf://org/name/model.safetensors", "write hf://org/name, the whole model"),
-        ("https://host/file", "write hf://org/name, s3://bucket/prefix or file:///path"),
+        ("https://host/file", "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"),
+        ("pvc://claim/data.jsonl", "pvc://claim/data.jsonl is a volume of a cluster: ftj run needs file:"),
     ],
 )
 def test_what_cannot_be_fetched(uri: str, advice: str, tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""What the train pod asks of its machine: cores, memory and disk, besides the card."""
+
+from finetune_core.api.job import Method
+from finetune_core.api.plan import Memory, PodResources
+from finetune_core.contract import DataStatistics, ModelShape
+from finetune_core.planning.gpus import Gpu
+from finetune_core.planning.memory import USABLE_SHARE
+
+MIB = 2**20
+
+CPU_CORES = 2
+"""Without a card the cores do the work: as many as any machine has; with no limit set, more are used where idle."""
+GPU_CORES = 3
+"""One thread feeds the card, autograd's second one runs the backward pass, uploads and hashing take the third.
+Not four: the smallest machines with a T4, A10G, L4 (g4dn.xlarge, g5.xlarge, g2-standard-4) have four, of which
+Kubernetes hands out 3.92 (GKE, "Plan node sizes") and the node's own pods take a part."""
+
+SHM_BYTES = 64 * MIB
+"""What containerd and CRI-O give unasked. The trainer has no worker processes that would pass tensors through it
+(rows.py reads in the training process), and on one card there is no NCCL."""
+
+GPU_PROCESS_BYTES = 3_000_000_000
+"""Host memory of a process that uses a card: 2.1 GB for torch with CUDA (pytorch/pytorch#113326; without, and with
+transformers, we measured 0.8-1.2 GB), and ten parts of 16 MiB for an S3 transfer. The rest is caution."""
+
+SHARD_BYTES = 5_000_000_000
+"""Largest file of weights on the hub (save_pretrained's max_shard_size was 5GB up to transformers 4)."""
+
+STORED_WEIGHT_BYTES = 2
+"""Base models are published in 16 bit."""
+
+TOKEN_BYTES = 4 + 1 / 8
+ROW_BYTES = 24
+"""Prepared rows (rows.py): int32 and one bit of mask a token; two 64-bit offsets and two int32 columns a row."""
+
+SLACK_BYTES = 2 * 2**30
+"""Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
+
+
+def pod_resources(method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu) -> PodResources:
+    """What to request for one attempt. ``memory`` is the prediction for the card, or for the processor."""
+    return PodResources(
+        cpu=CPU_CORES if gpu.is_cpu else GPU_CORES,
+        memory_bytes=_whole_mib(_host_bytes(method, shape, memory, gpu) / USABLE_SHARE + SHM_BYTES),
+        ephemeral_storage_bytes=_whole_mib(_disk_bytes(method, shape, data, memory, gpu)),
+        shm_bytes=SHM_BYTES,
+    )
+
+
+def _host_bytes(method: Method, shape: ModelShape, memory: Memory, gpu: Gpu) -> int:
+    """Peak of the machine's own memory.
+
+    On a processor it is the predicted peak itself: a checkpoint is written from the tensors in place, and the model's
+    copy for that is no larger than the gradients, which are gone by then.
+
+    Beside a card, weights only pass through. Loading maps the files and moves tensor by tensor: the pages can be
+    dropped at any time, so one shard is counted, for speed and not for need. Resuming maps the optimizer's state
+    likewise. Saving copies all trained weights into host memory at once, and nothing larger ever is there.
+    """
+    if gpu.is_cpu:
+        return memory.peak_bytes
+    passing = min(STORED_WEIGHT_BYTES * shape.parameters, SHARD_BYTES)
+    return GPU_PROCESS_BYTES + max(passing, _trained_bytes(method, memory))
+
+
+def _disk_bytes(method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu) -> float:
+    """Most that lies on the pod's disk at once: base weights, prepared rows, one checkpoint.
+
+    Checkpoints are written one at a time and go as soon as they are stored (checkpoints.py), so ``checkpoints.keep``
+    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state. On a
+    processor the state that was resumed from stays mapped as the optimizer's own, and with it its file.
+    """
+    base = STORED_WEIGHT_BYTES * shape.parameters
+    rows = data.rows + data.validation_rows
+    prepared = TOKEN_BYTES * data.tokens / max(1, data.rows) * rows + ROW_BYTES * rows
+    checkpoint = _trained_bytes(method, memory) + memory.parts.optimizer
+    return base + prepared + checkpoint * (2 if gpu.is_cpu else 1) + SLACK_BYTES
+
+
+def _trained_bytes(method: Method, memory: Memory) -> int:
+    """The weights that training changes, and a checkpoint holds."""
+    return memory.parts.weights if method == "full" else memory.parts.adapters
+
+
+def _whole_mib(size: float) -> int:
+    return int(-(-size // MIB)) * MIB
