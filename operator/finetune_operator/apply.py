@@ -1,0 +1,105 @@
+"""From a decision to the cluster: actions, then the status in one patch, then events.
+
+Killed between any two of these writes, the next process decides again and finds what was done: children have names
+that follow from the job, and the status is only ever written onto the version that was decided on.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from finetune_core.api.status import FineTuneJobStatus
+from finetune_core.contract import PrepareReport
+from finetune_operator.cache import Cache
+from finetune_operator.client import EVENTS, FINETUNEJOBS, JOBS, AlreadyExists, ApiError, Client
+from finetune_operator.decide.decision import Decision, RemoveJob, StartPreparation, StartTraining, StopStep
+from finetune_operator.decide.observed import Observed
+from finetune_operator.manifests import event, prepare_job, train_job
+from finetune_operator.records import JobRecord, Key
+from finetune_operator.settings import Settings
+
+
+class NameTaken(Exception):
+    """Another object has the name that a child should get; the next decision takes another number."""
+
+
+class Applier:
+    """Carries out decisions."""
+
+    def __init__(self, client: Client, cache: Cache, settings: Settings) -> None:
+        self._client = client
+        self._cache = cache
+        self._settings = settings
+
+    async def apply(self, key: Key, record: JobRecord, observed: Observed, decision: Decision, now: datetime) -> None:
+        """Carry out a decision; done again, it changes nothing.
+
+        Raises:
+            NameTaken: a child could not be created under its name.
+            Conflict: the job has changed since it was observed.
+            NotFound: the job is gone.
+            Refused, Unavailable: the API server said no, for good or for now.
+        """
+        for action in decision.actions:
+            match action:
+                case StartPreparation() | StartTraining():
+                    await self._start(key, record, observed, action)
+                case StopStep():
+                    # In the foreground: the Job stays until its pod has ended, so that no second one starts beside it.
+                    await self._client.delete(JOBS, key[0], action.name, action.uid, "Foreground")
+                case RemoveJob():
+                    await self._client.delete(FINETUNEJOBS, key[0], key[1], observed.uid, "Background")
+                    return
+        version = await self._write_status(key, record, decision.status)
+        for what in decision.events:
+            with contextlib.suppress(ApiError):  # an event is told for people; the status has it all
+                body = event(key[0], key[1], observed.uid, version, what, now)
+                await self._client.create(EVENTS, key[0], body)
+
+    async def _start(
+        self, key: Key, record: JobRecord, observed: Observed, action: StartPreparation | StartTraining
+    ) -> None:
+        assert observed.spec is not None
+        labels = json.loads(record.body)["metadata"].get("labels", {})
+        of_job = (key[0], key[1], observed.uid, labels, observed.spec, action.number, self._settings)
+        if isinstance(action, StartPreparation):
+            manifest = prepare_job(*of_job)
+        else:
+            assert observed.status.prepare_report is not None
+            report = PrepareReport.model_validate_json(observed.status.prepare_report)
+            manifest = train_job(*of_job, report=report, plan=action.plan)
+        name = manifest["metadata"]["name"]
+        try:
+            created = await self._client.create(JOBS, key[0], manifest)
+        except AlreadyExists:
+            created = await self._client.get(JOBS, key[0], name)
+            owners = created["metadata"].get("ownerReferences", [])
+            if not any(owner["uid"] == observed.uid for owner in owners):
+                self._cache.taken[observed.uid].add(name)
+                raise NameTaken(f"Job {name} is not this operator's: taking the next number") from None
+        self._cache.put_step(created)
+
+    async def _write_status(self, key: Key, record: JobRecord, status: FineTuneJobStatus) -> str:
+        """Patch what changed; the resource version that the job then has."""
+        patch = merge_patch(json.loads(record.body)["status"], json.loads(status.to_json()))
+        if not patch:
+            return record.resource_version
+        body = {"metadata": {"resourceVersion": record.resource_version}, "status": patch}
+        changed = await self._client.patch(FINETUNEJOBS, key[0], key[1], body, "status")
+        self._cache.put_job(changed)
+        return str(changed["metadata"]["resourceVersion"])
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) that makes ``before`` into ``after``: null removes, lists are whole."""
+    patch: dict[str, Any] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            if inner := merge_patch(old, value):
+                patch[name] = inner
+        elif value != old or name not in before:
+            patch[name] = value
+    return patch

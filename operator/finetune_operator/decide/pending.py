@@ -1,0 +1,45 @@
+"""Pending: a pod that cannot start is waited for, but not for ever."""
+
+from datetime import datetime
+from typing import Any
+
+from finetune_operator.decide.attempts import closed
+from finetune_operator.decide.decision import Decision, StopStep
+from finetune_operator.decide.ending import Ending
+from finetune_operator.decide.observed import Observed, Step
+from finetune_operator.decide.story import failed
+
+_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+
+
+def decide(observed: Observed, now: datetime) -> Decision | None:
+    """Give up on a step whose pod was not started within ``failurePolicy.pendingDeadlineSeconds``."""
+    if observed.spec is None:
+        return None
+    deadline = observed.spec.failure_policy.pending_deadline_seconds
+    step = next((step for step in observed.steps if step.active and not step.deleting and not _has_started(step)), None)
+    if step is None or (now - step.created_at).total_seconds() < deadline:
+        return None
+    reason, why = _why(step)
+    message = f"{step.name} was not started within {deadline} s: {why}"
+    changes: dict[str, Any] = {}
+    if step.kind == "train":
+        changes["attempts"] = closed(observed, now, "Failed", Ending("failed", reason, message))
+    return failed(observed, now, reason, message, actions=(StopStep(step.name, step.uid),), **changes)
+
+
+def _has_started(step: Step) -> bool:
+    return step.pod is not None and step.pod.phase != "Pending"
+
+
+def _why(step: Step) -> tuple[str, str]:
+    """Failure reason and the cluster's own words."""
+    waiting = step.pod.waiting if step.pod else None
+    if waiting is None:
+        return "Unschedulable", "no pod was made for it" if step.pod is None else "its pod is still pending"
+    words = f"{waiting.reason}: {waiting.message}"
+    if waiting.reason in _IMAGE:
+        return "ImagePullFailed", words
+    if waiting.reason == "FailedMount" and "secret" in waiting.message.lower():
+        return "SecretMissing", words
+    return "Unschedulable", words

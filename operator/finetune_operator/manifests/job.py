@@ -1,0 +1,140 @@
+"""The Jobs of a preparation and of an attempt to train: created once, never changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from finetune_core.api import Plan
+from finetune_core.api.job import API_VERSION, KIND, FineTuneJobSpec
+from finetune_core.contract import PrepareReport
+from finetune_core.contract.build import prepare_config, trainer_config
+from finetune_core.contract.environment import EXIT_TERMINATED
+from finetune_core.planning import find_gpu
+from finetune_operator.decide.numbers import child_name
+from finetune_operator.decide.observed import StepKind
+from finetune_operator.manifests.labels import child_labels, queue_label
+from finetune_operator.manifests.places import Mounts
+from finetune_operator.manifests.pod import CONTAINER, Resources, pod_template
+from finetune_operator.settings import Settings
+
+MIB = 2**20
+
+_POD_FAILURE_POLICY = {
+    "rules": [
+        # Either rule puts its cause into the Job's own condition, which outlives the pod (decide/ending.py reads it).
+        {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [EXIT_TERMINATED]},
+        },
+    ]
+}
+
+
+def prepare_job(
+    namespace: str,
+    name: str,
+    uid: str,
+    labels: Mapping[str, str],
+    spec: FineTuneJobSpec,
+    number: int,
+    settings: Settings,
+) -> dict[str, Any]:
+    """The Job that checks and tokenizes the data."""
+    mounts = Mounts(settings)
+    config = prepare_config(name, uid, spec, mounts.place_of)
+    template = pod_template(
+        "prepare",
+        spec,
+        settings,
+        config=config.to_json(),
+        labels=child_labels(name, "prepare", number),
+        resources=Resources(cpu=settings.prepare_cpu, memory=settings.prepare_memory, scratch=settings.prepare_storage),
+        mounts=mounts,
+        gpu=find_gpu(spec.gpu.type),
+    )
+    seconds = spec.failure_policy.pending_deadline_seconds + settings.prepare_deadline_seconds
+    return _job(namespace, name, uid, labels, "prepare", number, template, seconds)
+
+
+def train_job(
+    namespace: str,
+    name: str,
+    uid: str,
+    labels: Mapping[str, str],
+    spec: FineTuneJobSpec,
+    number: int,
+    settings: Settings,
+    *,
+    report: PrepareReport,
+    plan: Plan,
+) -> dict[str, Any]:
+    """The Job of one attempt: everything it needs to know is in it."""
+    gpu = find_gpu(spec.gpu.type)
+    prepared = prepare_config(name, uid, spec, Mounts(settings).place_of)
+    mounts = Mounts(settings)  # of the data's own Secrets and claims the trainer needs none
+    mounts.place_of(spec.model, "model")
+    mounts.place_of(spec.output, "output")
+    config = trainer_config(prepared, spec, report, plan, "cpu" if gpu.is_cpu else "cuda")
+    assert plan.pod is not None
+    template = pod_template(
+        "train",
+        spec,
+        settings,
+        config=config.to_json(),
+        labels=child_labels(name, "train", number),
+        resources=Resources(
+            cpu=str(plan.pod.cpu),
+            memory=_mebibytes(plan.pod.memory_bytes),
+            scratch=_mebibytes(plan.pod.ephemeral_storage_bytes),
+            scratch_limit=_mebibytes(2 * plan.pod.ephemeral_storage_bytes),  # weights may be stored in 32 bits
+            shm=_mebibytes(plan.pod.shm_bytes),
+        ),
+        mounts=mounts,
+        gpu=gpu,
+    )
+    seconds = spec.failure_policy.pending_deadline_seconds + settings.train_deadline_seconds
+    return _job(namespace, name, uid, labels, "train", number, template, seconds)
+
+
+def _job(
+    namespace: str,
+    name: str,
+    uid: str,
+    labels: Mapping[str, str],
+    kind: StepKind,
+    number: int,
+    template: dict[str, Any],
+    seconds: int,
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": child_name(name, uid, kind, number),
+            "namespace": namespace,
+            "labels": queue_label(labels, kind) | child_labels(name, kind, number),
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": name,
+                    "uid": uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",  # never two trainers at once
+            "activeDeadlineSeconds": seconds,
+            "podFailurePolicy": _POD_FAILURE_POLICY,
+            "template": template,
+        },
+    }
+
+
+def _mebibytes(size: int) -> str:
+    return f"{-(-size // MIB)}Mi"

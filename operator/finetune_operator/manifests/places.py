@@ -1,0 +1,51 @@
+"""Locations as a pod sees them: claims and Secrets become folders."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from finetune_core.api import Location
+from finetune_core.api.location import ClaimUri, parse_uri
+from finetune_core.contract import Place
+from finetune_core.contract.build import Role
+from finetune_core.contract.environment import CLAIMS_FOLDER, SECRETS_FOLDER
+from finetune_operator.settings import Settings
+
+
+@dataclass
+class Mounts:
+    """What the locations of one pod need mounted; filled while they are resolved."""
+
+    settings: Settings
+    volumes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
+
+    def place_of(self, location: Location, role: Role) -> Place:
+        """The place a pod reads or writes: its claim mounted below a folder, its Secret as files of that role only."""
+        uri = location.uri
+        where = parse_uri(uri)
+        if isinstance(where, ClaimUri):
+            folder = f"{CLAIMS_FOLDER}/{where.claim}"
+            self._mount(f"claim-{len(self.volumes)}", folder, {"persistentVolumeClaim": {"claimName": where.claim}})
+            uri = f"file://{folder}/{where.path}".rstrip("/")
+        credentials = None
+        if location.secret_name is not None:
+            credentials = f"{SECRETS_FOLDER}/{role}"
+            secret = {"secret": {"secretName": location.secret_name, "defaultMode": 0o440}}
+            self._mount(f"secret-{role}", credentials, secret, read_only=True)
+        s3 = uri.startswith("s3:")
+        return Place(
+            uri=uri,
+            credentials=credentials,
+            endpoint_url=location.endpoint_url or (self.settings.s3_endpoint_url or None if s3 else None),
+            region=location.region or (self.settings.s3_region or None if s3 else None),
+        )
+
+    @property
+    def has_claim(self) -> bool:
+        """Whether a volume is mounted that may be bound to a node."""
+        return any("persistentVolumeClaim" in volume for volume in self.volumes.values())
+
+    def _mount(self, name: str, path: str, source: dict[str, Any], read_only: bool = False) -> None:
+        if path not in {mount["mountPath"] for mount in self.mounts}:
+            self.volumes[name] = source
+            self.mounts.append({"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {}))

@@ -1,0 +1,138 @@
+"""The pod of a step, fit for the Pod Security level "restricted"."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_core.api.job import FineTuneJobSpec
+from finetune_core.contract.environment import CONFIG_VARIABLE
+from finetune_core.planning import Gpu
+from finetune_operator.decide.observed import StepKind
+from finetune_operator.manifests.places import Mounts
+from finetune_operator.settings import Settings
+
+CONTAINER = "trainer"
+USER = 10_001
+SCRATCH = "/scratch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a pod asks for, as Kubernetes quantities."""
+
+    cpu: str
+    memory: str
+    scratch: str
+    """What is asked of the node's disk."""
+    scratch_limit: str
+    """Where a runaway is stopped: evicted, with all that was not stored."""
+    shm: str = "64Mi"
+    """/dev/shm: it counts as memory of the container, within its limit."""
+
+
+def pod_template(
+    kind: StepKind,
+    spec: FineTuneJobSpec,
+    settings: Settings,
+    *,
+    config: str,
+    labels: dict[str, str],
+    resources: Resources,
+    mounts: Mounts,
+    gpu: Gpu,
+) -> dict[str, Any]:
+    """A pod template; ``config`` is what the step is told, JSON without secrets."""
+    options = spec.pod
+    holds_gpu = kind == "train" and gpu.resource_name is not None
+    # A volume may be tied to the node where it is first used. With one, the preparation already goes where the
+    # training can go; without, it stays free to run on any node, and off the dear ones.
+    placed = holds_gpu or (mounts.has_claim and gpu.resource_name is not None)
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": settings.grace_seconds if kind == "train" else 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(kind, spec, settings, config, resources, mounts, gpu if holds_gpu else None)],
+        "volumes": [
+            {"name": "scratch", "emptyDir": {"sizeLimit": resources.scratch_limit}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": resources.shm}},
+            *({"name": name} | source for name, source in mounts.volumes.items()),
+        ],
+        "tolerations": [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in options.tolerations],
+    }
+    if placed:
+        pod["tolerations"].append({"key": gpu.resource_name, "operator": "Exists", "effect": "NoSchedule"})
+        if options.node_selector:
+            pod["nodeSelector"] = dict(options.node_selector)
+        else:
+            pod["affinity"] = {"nodeAffinity": _affinity(gpu)}
+    optional = {
+        "imagePullSecrets": [{"name": secret.name} for secret in options.image_pull_secrets],
+        "serviceAccountName": options.service_account_name,
+        "runtimeClassName": options.runtime_class_name if kind == "train" else None,
+        "priorityClassName": spec.priority_class_name,
+    }
+    pod |= {name: value for name, value in optional.items() if value}
+    return {
+        "metadata": {"labels": dict(options.labels) | labels, "annotations": dict(options.annotations)},
+        "spec": pod,
+    }
+
+
+def _container(
+    kind: StepKind,
+    spec: FineTuneJobSpec,
+    settings: Settings,
+    config: str,
+    resources: Resources,
+    mounts: Mounts,
+    gpu: Gpu | None,
+) -> dict[str, Any]:
+    # Memory has limit and request alike: a trainer that outgrows its share must not take others down with it.
+    # CPU has no limit, which would only slow it down.
+    limits = {"memory": resources.memory} | ({gpu.resource_name: "1"} if gpu and gpu.resource_name else {})
+    requests = {"cpu": resources.cpu, "ephemeral-storage": resources.scratch} | limits
+    environment = {variable.name: variable.value for variable in spec.pod.env} | {
+        CONFIG_VARIABLE: config,
+        # Libraries keep their caches below these; the root file system is read-only.
+        "HOME": SCRATCH,
+        "TMPDIR": SCRATCH,
+        "XDG_CACHE_HOME": f"{SCRATCH}/.cache",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {
+        "name": CONTAINER,
+        "image": spec.pod.image or settings.trainer_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "command": ["finetune-trainer"],
+        "args": [kind],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "resources": {"requests": requests, "limits": limits},
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "scratch", "mountPath": SCRATCH},
+            {"name": "shm", "mountPath": "/dev/shm"},
+            *mounts.mounts,
+        ],
+    }
+
+
+def _affinity(gpu: Gpu) -> dict[str, Any]:
+    """Nodes that any of the labels calls by this card's name: each cloud has a label of its own."""
+    terms = [
+        {"matchExpressions": [{"key": key, "operator": "In", "values": list(values)}]}
+        for key, values in gpu.node_labels.items()
+    ]
+    return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
