@@ -1,12 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint clean help
+.PHONY: setup demo test bench-operator lint clean help
 
 help:
 	@echo "make setup   make .venv with everything the other targets need"
 	@echo "make demo    fine-tune the quickstart on this machine"
 	@echo "make test    every test this machine can run"
+	@echo "make bench-operator  the operator with thousands of jobs, against a bare client"
 	@echo "make lint    style, types and the direction of imports"
 	@echo "make clean   remove what the targets made here"
 
@@ -24,13 +25,16 @@ demo: setup
 	$(BIN)/python examples/quickstart/base_model.py
 	$(BIN)/ftj run examples/quickstart/finetunejob.yaml
 
-# The S3 server that the storage tests talk to is built with Go, once.
+# The servers that tests talk to (Kubernetes' control plane, S3, promtool) are built with Go, once for each version.
 .venv/.go: .venv/.installed
 	@command -v go >/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[go]'
 	@touch $@
 
 test: setup .venv/.go
 	$(BIN)/pytest
+
+bench-operator: setup .venv/.go
+	$(BIN)/python benchmarks/operator/bench_operator.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """From what is known of a job to what the policies are told; asks the API server where a watch cannot be trusted."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_core.api import read_spec
-from finetune_core.api.status import FineTuneJobStatus
+from finetune_core.api.status import FINISHED, FineTuneJobStatus
 from finetune_core.contract import PrepareReport
 from finetune_core.errors import InvalidSpec
 from finetune_operator.cache import Cache
@@ -22,6 +23,8 @@ from finetune_operator.settings import Settings
 ASK_EVENTS_AFTER_SECONDS = 15.0
 """A pod that waits longer than this without a reason in its status is asked for its events: a Secret or volume that
 cannot be mounted shows nowhere else."""
+_NONE = sys.maxsize
+"""No number is as high: every child of the kind is settled."""
 
 
 class Observer:
@@ -33,9 +36,9 @@ class Observer:
         self._settings = settings
         self._logs = LogReader()
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: Key) -> None:
         """Drop what is known of a job that is gone."""
-        self._logs.forget(uid)
+        self._logs.forget(key)
 
     async def observe(self, key: Key, record: JobRecord, now: datetime) -> Observed:
         """Everything the policies need, at this moment."""
@@ -48,8 +51,8 @@ class Observer:
         except InvalidSpec as error:
             problem = str(error)
         status = read_status(body["status"])
-        preparations = await self._steps(key, record.uid, "prepare", _expected_preparation(status), now)
-        trainings = await self._steps(key, record.uid, "train", _expected_training(status), now)
+        preparations = await self._steps(key, record.uid, "prepare", *_open_preparation(status), now)
+        trainings = await self._steps(key, record.uid, "train", *_open_training(status), now)
         observed = Observed(
             namespace=namespace,
             name=name,
@@ -68,16 +71,21 @@ class Observer:
         running = next((step for step in trainings if step.running), None)
         if running is None:
             return observed
-        tail = await self._logs.tail(self._client, namespace, record.uid, running, now, observed.poll_seconds * 0.9)
+        tail = await self._logs.tail(self._client, key, running, now, observed.poll_seconds * 0.9)
         return replace(observed, log=tail)
 
-    async def _steps(self, key: Key, uid: str, kind: StepKind, expected: int, now: datetime) -> tuple[Step, ...]:
+    async def _steps(
+        self, key: Key, uid: str, kind: StepKind, first_open: int, told: bool, now: datetime
+    ) -> tuple[Step, ...]:
+        """The children of a kind. Those from number ``first_open`` on are not judged yet, and looked at closely."""
         records = self._cache.steps_of(key, uid, kind)
-        if expected and not any(record.step.number == expected for record in records):
+        if told and not any(record.step.number >= first_open for record in records):
             # The status tells of a child that no watch has shown: a watch may lag, so the server has the word.
-            found = await self._fetch_step(key[0], child_name(key[1], uid, kind, expected), uid)
+            found = await self._fetch_step(key[0], child_name(key[1], uid, kind, first_open), uid)
             records += [found] if found is not None else []
-        return tuple([await self._with_pod(key[0], record, now) for record in records])
+        settled = tuple(record.step for record in records if record.step.number < first_open)
+        open_ = [await self._with_pod(key[0], record, now) for record in records if record.step.number >= first_open]
+        return (*settled, *open_)
 
     async def _fetch_step(self, namespace: str, name: str, uid: str) -> StepRecord | None:
         try:
@@ -133,10 +141,18 @@ def read_status(status: dict[str, Any]) -> FineTuneJobStatus:
     return read
 
 
-def _expected_preparation(status: FineTuneJobStatus) -> int:
-    return status.preparation if status.prepare_report is None and status.phase in ("Pending", "Preparing") else 0
+def _open_preparation(status: FineTuneJobStatus) -> tuple[int, bool]:
+    """Number of the preparation without an outcome in the status, and whether the status tells that it was made."""
+    if status.prepare_report is not None or status.phase in FINISHED:
+        return _NONE, False
+    return max(1, status.preparation), status.preparation > 0
 
 
-def _expected_training(status: FineTuneJobStatus) -> int:
+def _open_training(status: FineTuneJobStatus) -> tuple[int, bool]:
+    """Number of the attempt without an outcome in the status, and whether the status tells that it was made."""
+    if status.plan is None or status.phase in FINISHED:
+        return _NONE, False
     last = status.attempts[-1] if status.attempts else None
-    return last.number if last is not None and last.outcome is None else 0
+    if last is None or last.outcome is not None:
+        return (1 if last is None else last.number + 1), False
+    return last.number, True

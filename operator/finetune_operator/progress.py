@@ -6,6 +6,7 @@ from datetime import datetime
 from finetune_core.contract import Progress, parse_progress
 from finetune_operator.client import ApiError, Client
 from finetune_operator.decide.observed import LogTail, Step
+from finetune_operator.records import Key
 
 TAIL_LINES = 40
 _MEASURED = ("loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second")
@@ -23,30 +24,27 @@ class LogReader:
     """Reads logs through the API server: that works behind any network policy, and needs no port in the pod."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] = {}
-        """By the job's UID."""
+        self._seen: dict[Key, _Seen] = {}
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: Key) -> None:
         """Drop what is known of a job."""
-        self._seen.pop(uid, None)
+        self._seen.pop(key, None)
 
-    async def tail(
-        self, client: Client, namespace: str, uid: str, step: Step, now: datetime, every_seconds: float
-    ) -> LogTail | None:
+    async def tail(self, client: Client, key: Key, step: Step, now: datetime, every_seconds: float) -> LogTail | None:
         """The tail of a running step's log, read at most every so often; None where it cannot be read."""
         pod = step.pod
         assert pod is not None
-        seen = self._seen.get(uid)
+        seen = self._seen.get(key)
         if seen is not None and seen.pod_uid != pod.uid:
             seen = None
         if seen is not None and (now - seen.read_at).total_seconds() < every_seconds:
             return seen.tail
         try:
-            text = await client.log_tail(namespace, pod.name, TAIL_LINES)
+            text = await client.log_tail(key[0], pod.name, TAIL_LINES)
         except ApiError:
             return None  # the node cannot be asked now; what became of the pod is for the pod's status to say
         tail = seen.tail if seen is not None and text == seen.text else read_tail(text, now)
-        self._seen[uid] = _Seen(pod.uid, text, tail, now)
+        self._seen[key] = _Seen(pod.uid, text, tail, now)
         return tail
 
 

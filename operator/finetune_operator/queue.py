@@ -94,7 +94,7 @@ class Queue:
         """The key could not be dealt with; it comes again after the seconds returned."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        wait = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**failures)
+        wait = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10))
         self._again.discard(key)  # news of it must not get around the wait
         self._release(key)
         self.add_later(key, wait)

@@ -86,6 +86,7 @@ class Reconciler:
         record = self._cache.jobs.get(key)
         if record is None:
             self._metrics.forget(key)
+            self._observer.forget(key)
             return None
         now = self._clock()
         observed = await self._observer.observe(key, record, now)
@@ -95,13 +96,9 @@ class Reconciler:
         except NameTaken as taken:
             logger.warning("%s/%s: %s", *key, taken)
             return 0.0
-        except NotFound:
-            return await self._read_again(key)
-        except Conflict:
+        except (NotFound, Conflict):
             return await self._read_again(key)
         self._metrics.tell(key, observed, decision.status)
-        if decision.requeue_after is None and observed.deleting:
-            self._observer.forget(observed.uid)
         return decision.requeue_after
 
     async def _carry_out(

@@ -95,6 +95,7 @@ def step_record(body: Mapping[str, Any]) -> StepRecord | None:
             number=int(number),
             created_at=_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
+            held=body.get("spec", {}).get("suspend", False),
             result=result.get("type"),
             reason=result.get("reason", ""),
             message=result.get("message", ""),

@@ -9,6 +9,7 @@ from finetune_core.contract import DATASET_REPORT, RunReport
 from finetune_operator.decide.attempts import closed, how_it_ended
 from finetune_operator.decide.decision import Decision, Event
 from finetune_operator.decide.observed import Observed
+from finetune_operator.decide.progress import from_report
 from finetune_operator.decide.story import told
 
 
@@ -30,7 +31,8 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
         method=stored.method,
         report_uri=f"{place}/{stored.report_uri.rpartition('/')[2]}",
     )
-    dataset, progress = observed.status.dataset, observed.status.progress
+    dataset, plan = observed.status.dataset, observed.status.plan
+    assert plan is not None
     if dataset is not None:  # the run has moved the data's report to the model, and removed the prepared tokens
         moved = f"{place}/{DATASET_REPORT}"
         dataset = dataset.model_copy(update={"truncated_rows": report.truncated_rows, "report_uri": moved})
@@ -46,7 +48,7 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
             attempts=closed(observed, now, "Succeeded", end),
             artifact=artifact,
             dataset=dataset,
-            progress=progress.model_copy(update={"eta_seconds": None, "eta": None}) if progress else None,
+            progress=from_report(report, plan, observed.status.progress, now),
         ),
         events=(Event("Normal", "Succeeded", message),),
     )  # fmt: skip

@@ -37,7 +37,9 @@ def ending(step: Step) -> Ending | None:
         return Ending("disrupted", "Disrupted", disruption)
     if pod is not None and (failure := _failure(pod.answer)) is not None:
         # As the person wrote it: the pod knows a claim as a folder.
-        return Ending("failed", failure.reason, failure.message.replace(f"file://{CLAIMS_FOLDER}/", "pvc://"))
+        return Ending(
+            "failed", failure.as_error().reason, failure.message.replace(f"file://{CLAIMS_FOLDER}/", "pvc://")
+        )
     if pod is not None and pod.out_of_memory:
         return Ending("failed", "OutOfMemory", f"{step.name} was ended by the kernel at the pod's memory limit")
     code = "" if pod is None or pod.exit_code is None else f" with exit code {pod.exit_code}"

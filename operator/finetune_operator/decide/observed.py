@@ -54,6 +54,8 @@ class Step:
     number: int
     created_at: datetime
     deleting: bool = False
+    held: bool = False
+    """Whether another controller, such as Kueue, keeps it from starting (the Job's own ``suspend``)."""
     result: Literal["Complete", "Failed"] | None = None
     """The Job's own condition; None while it is not finished."""
     reason: str = ""
@@ -66,6 +68,11 @@ class Step:
     def active(self) -> bool:
         """Whether it runs, or may start to."""
         return self.result is None
+
+    @property
+    def started(self) -> bool:
+        """Whether its pod has run, and the Job has not ended."""
+        return self.active and not self.deleting and self.pod is not None and self.pod.phase != "Pending"
 
     @property
     def running(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from finetune_operator.decide.attempts import closed
+from finetune_operator.decide import attempts, preparation
 from finetune_operator.decide.decision import Decision, StopStep
 from finetune_operator.decide.ending import Ending
 from finetune_operator.decide.observed import Observed, Step
@@ -17,19 +17,17 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
     if observed.spec is None:
         return None
     deadline = observed.spec.failure_policy.pending_deadline_seconds
-    step = next((step for step in observed.steps if step.active and not step.deleting and not _has_started(step)), None)
-    if step is None or (now - step.created_at).total_seconds() < deadline:
+    step = preparation.current(observed) or attempts.current(observed)
+    if step is None or not step.active or step.deleting or step.held or step.started:
+        return None
+    if (now - step.created_at).total_seconds() < deadline:
         return None
     reason, why = _why(step)
     message = f"{step.name} was not started within {deadline} s: {why}"
     changes: dict[str, Any] = {}
     if step.kind == "train":
-        changes["attempts"] = closed(observed, now, "Failed", Ending("failed", reason, message))
+        changes["attempts"] = attempts.closed(observed, now, "Failed", Ending("failed", reason, message))
     return failed(observed, now, reason, message, actions=(StopStep(step.name, step.uid),), **changes)
-
-
-def _has_started(step: Step) -> bool:
-    return step.pod is not None and step.pod.phase != "Pending"
 
 
 def _why(step: Step) -> tuple[str, str]:

@@ -11,12 +11,12 @@ from finetune_operator.decide.ending import Ending, ending
 from finetune_operator.decide.numbers import free_number
 from finetune_operator.decide.observed import Observed, Step
 from finetune_operator.decide.retries import count_disruption, count_failure
-from finetune_operator.decide.story import failed, told, with_condition
+from finetune_operator.decide.story import failed, told, why_it_waits, with_condition
 
 
 def judge(observed: Observed, now: datetime) -> Decision | None:
     """Take what an ended preparation answered: its report, a refusal, or a reason to try again."""
-    step = _current(observed)
+    step = current(observed)
     end = ending(step) if step is not None else None
     if step is None or end is None:
         return None
@@ -40,7 +40,7 @@ def run(observed: Observed, now: datetime) -> Decision | None:
     """Start the preparation, and wait for it."""
     if observed.status.prepare_report is not None:
         return None
-    step = _current(observed)
+    step = current(observed)
     if step is None:
         number = free_number(observed, "prepare", max(1, observed.status.preparation))
         return Decision(
@@ -51,18 +51,16 @@ def run(observed: Observed, now: datetime) -> Decision | None:
             else (),
             requeue_after=observed.poll_seconds,
         )
-    if step.running:
+    if step.started:
         status = told(
             observed, now, "Preparing", "Preparing", "checking and tokenizing the data", preparation=step.number
         )
     else:
-        waiting = step.pod.waiting if step.pod else None
-        message = f"{waiting.reason}: {waiting.message}" if waiting else "waiting for the prepare pod"
-        status = told(observed, now, "Pending", "WaitingForPod", message, preparation=step.number)
+        status = told(observed, now, "Pending", "WaitingForPod", why_it_waits(step), preparation=step.number)
     return Decision(status=status, requeue_after=observed.poll_seconds)
 
 
-def _current(observed: Observed) -> Step | None:
+def current(observed: Observed) -> Step | None:
     """The prepare Job that counts: none before the status was told to take the next number, none once it answered."""
     if observed.status.prepare_report is not None or not observed.preparations:
         return None

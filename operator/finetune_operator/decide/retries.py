@@ -48,5 +48,5 @@ def wait_seconds(observed: Observed, now: datetime) -> float:
     last = observed.status.attempts[-1] if observed.status.attempts else None
     if last is None or last.outcome != "Failed" or last.end_time is None:
         return 0.0
-    wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** max(0, observed.status.retries - 1))
+    wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(10, max(0, observed.status.retries - 1)))
     return max(0.0, wait - (now - last.end_time).total_seconds())

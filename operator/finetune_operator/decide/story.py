@@ -12,7 +12,7 @@ from finetune_core.api.status import (
     Phase,
 )
 from finetune_operator.decide.decision import Action, Decision, Event
-from finetune_operator.decide.observed import Observed
+from finetune_operator.decide.observed import Observed, Step
 
 
 def told(
@@ -85,3 +85,11 @@ def failed(
 def clipped(message: str) -> str:
     """A message within what conditions and events may hold."""
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+
+
+def why_it_waits(step: Step) -> str:
+    """Why a step does not run yet, for people."""
+    if step.held:
+        return f"{step.name} is held back by another controller, such as Kueue"
+    waiting = step.pod.waiting if step.pod is not None else None
+    return f"{step.name} waits for its pod" + (f": {waiting.reason}: {waiting.message}" if waiting else "")

@@ -48,7 +48,12 @@ def prepare_job(
         settings,
         config=config.to_json(),
         labels=child_labels(name, "prepare", number),
-        resources=Resources(cpu=settings.prepare_cpu, memory=settings.prepare_memory, scratch=settings.prepare_storage),
+        resources=Resources(
+            cpu=settings.prepare_cpu,
+            memory=settings.prepare_memory,
+            scratch=settings.prepare_storage,
+            scratch_limit=settings.prepare_storage,
+        ),
         mounts=mounts,
         gpu=find_gpu(spec.gpu.type),
     )

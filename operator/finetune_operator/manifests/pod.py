@@ -100,7 +100,7 @@ def _container(
     limits = {"memory": resources.memory} | ({gpu.resource_name: "1"} if gpu and gpu.resource_name else {})
     requests = {"cpu": resources.cpu, "ephemeral-storage": resources.scratch} | limits
     environment = {variable.name: variable.value for variable in spec.pod.env} | {
-        CONFIG_VARIABLE: config,
+        CONFIG_VARIABLE: config.replace("$", "\\u0024"),  # kubelet would make $$ one, and expand $(NAME)
         # Libraries keep their caches below these; the root file system is read-only.
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
