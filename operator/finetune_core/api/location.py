@@ -106,7 +106,7 @@ class Location(ApiModel):
     uri: str = Field(
         min_length=1,
         max_length=1024,
-        description="hf://org/name[@revision], s3://bucket/prefix, pvc://claim/path, or file:///path for ftj run",
+        description="hf://org/name[@revision], s3://bucket/prefix, pvc://claim/path, or file:///path for ftj run.",
     )
     secret_name: str | None = Field(
         default=None, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",

@@ -27,7 +27,7 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
         manifest_sha256=stored.manifest_sha256,
         size_bytes=stored.size_bytes,
         files=stored.files,
-        base_model=stored.base_model,
+        base_model=observed.spec.model.uri,
         method=stored.method,
         report_uri=f"{place}/{stored.report_uri.rpartition('/')[2]}",
     )

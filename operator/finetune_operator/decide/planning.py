@@ -41,5 +41,6 @@ def _summary(planned: Plan) -> str:
     peak, offered = planned.memory.peak_bytes / 2**30, planned.gpu.memory_bytes / 2**30
     return (
         f"{planned.method} ({planned.why('method')}) on {planned.gpu.type}: {settings.total_steps} steps of "
-        f"{settings.effective_batch_size} rows, learning rate {settings.learning_rate:g}, {peak:.1f} of {offered:.1f} GiB"
+        f"{settings.effective_batch_size} rows, learning rate {settings.learning_rate:g}, "
+        f"{peak:.1f} of {offered:.1f} GiB"
     )

@@ -1,0 +1,126 @@
+"""What the API server checks beyond types and limits: rules in CEL, the counterparts of our models' validators."""
+
+from finetune_core.api.job import ALL_LINEAR, LONGEST_NAME, Metadata
+from finetune_core.api.structural import Schema
+
+Rule = dict[str, str]
+
+MUTABLE = ("suspend", "ttlSecondsAfterFinished")
+"""Fields of the spec that may be changed after the job was created."""
+
+_LOCATIONS = ("model", "dataset", "dataset.validation", "output")
+
+_SHAPES = {
+    "hf": "[^/]+/[^/]+",
+    "s3": "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)",
+    "pvc": "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/|$)",
+}
+"""Scheme of a location that a cluster knows -> how the rest begins: an organisation and a name, a bucket, a claim."""
+
+
+def name_rules() -> list[Rule]:
+    """For the root: children append to the job's name and carry it as a label, which is shorter than a name may be."""
+    pattern = Metadata.model_json_schema()["properties"]["name"]["pattern"]
+    return [
+        {
+            "rule": f"size(self.metadata.name) <= {LONGEST_NAME}",
+            "message": f"shorten the name to {LONGEST_NAME} characters: children append to it",
+            "fieldPath": ".metadata.name",
+        },
+        {
+            "rule": f"self.metadata.name.matches('{pattern}')",
+            "message": "use lower-case letters, digits and - only: children's names are made of it",
+            "fieldPath": ".metadata.name",
+        },
+    ]
+
+
+def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
+    """Rules by the path of the field, below the spec, that they are for."""
+    required = spec["required"]
+    rules = {f"{path}.uri": _uri_rules() for path in _LOCATIONS}
+    rules["output.uri"].append(
+        {
+            "rule": "!self.startsWith('hf:')",
+            "message": "the hub cannot be written to: write s3://bucket/prefix or pvc://claim/path",
+        }
+    )
+    rules["dataset.validation"] = [
+        {
+            "rule": (
+                "has(self.uri) ? !has(self.fraction) : "
+                "has(self.fraction) && !has(self.secretName) && !has(self.endpointURL) && !has(self.region)"
+            ),
+            "message": "give either fraction, or uri and what goes with it",
+        }
+    ]
+    rules["hyperparameters"] = _batch_size_rules()
+    rules["hyperparameters.lora.targetModules"] = [
+        {
+            "rule": f"size(self) == 1 || !('{ALL_LINEAR}' in self)",
+            "message": f"{ALL_LINEAR} stands alone: write [{ALL_LINEAR}], or name linears",
+        }
+    ]
+    rules["pod.env[].name"] = [
+        {
+            "rule": "!self.startsWith('FINETUNE_')",
+            "message": "choose another name: those that begin with FINETUNE_ are the trainer's own",
+        }
+    ]
+    rules[""] = [_unchanged(field, field in required) for field in spec["properties"] if field not in MUTABLE]
+    return rules
+
+
+def _unchanged(field: str, required: bool) -> Rule:
+    """To add or to remove an optional field is a change as well."""
+    same = f"self.{field} == oldSelf.{field}"
+    return {
+        "rule": same if required else f"has(self.{field}) ? has(oldSelf.{field}) && {same} : !has(oldSelf.{field})",
+        "message": f"spec.{field} cannot be changed: delete the job and create it again",
+        "fieldPath": f".{field}",
+        "reason": "FieldValueForbidden",
+    }
+
+
+def _uri_rules() -> list[Rule]:
+    shapes = "|".join(f"{scheme}://{rest}" for scheme, rest in _SHAPES.items())
+    return [
+        {
+            "rule": "!self.startsWith('file:')",
+            "message": (
+                "file: is for ftj run on one machine: "
+                "a cluster takes hf://org/name, s3://bucket/prefix or pvc://claim/path"
+            ),
+        },
+        {
+            "rule": f"self.startsWith('file:') || self.matches('^({shapes})')",
+            "message": "write hf://org/name, s3://bucket/prefix or pvc://claim/path",
+        },
+        {
+            "rule": "!self.matches('/[.][.](/|$)|^s3://[^/]*[.][.]')",
+            "message": "write the location without ..",
+        },
+    ]
+
+
+def _batch_size_rules() -> list[Rule]:
+    """As ``Hyperparameters._batch_sizes_agree``."""
+    batch, micro, accumulation = (
+        f"self.{name}" for name in ("effectiveBatchSize", "microBatchSize", "gradientAccumulationSteps")
+    )
+    return [
+        {
+            "rule": f"!has({batch}) || !has({micro}) || !has({accumulation}) || {batch} == {micro} * {accumulation}",
+            "message": "not microBatchSize x gradientAccumulationSteps: give two of the three",
+            "fieldPath": ".effectiveBatchSize",
+        },
+        *(
+            {
+                # The limits are no reason for the API server to skip the rule: it would divide by zero.
+                "rule": f"!has({batch}) || !has({one}) || has({other}) || {one} < 1 || {batch} % {one} == 0",
+                "message": f"not a multiple of {one.removeprefix('self.')}: change one of them",
+                "fieldPath": ".effectiveBatchSize",
+            }
+            for one, other in ((micro, accumulation), (accumulation, micro))
+        ),
+    ]
