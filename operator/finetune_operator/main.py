@@ -8,9 +8,9 @@ import sys
 import kopf
 
 from finetune_core import __version__
-from finetune_core.errors import FinetuneError
+from finetune_core.errors import FinetuneError, InvalidSpec
 from finetune_operator.cache import Cache
-from finetune_operator.client import ApiError, Client, login
+from finetune_operator.client import ApiError, Client, NotFound, login
 from finetune_operator.handlers import kopf_settings, make_registry
 from finetune_operator.http import Server
 from finetune_operator.leader import Elector, LeadershipLost
@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT.
 
     Raises:
-        InvalidSpec: there is no cluster to connect to.
+        InvalidSpec: there is no cluster to connect to, or it has no FineTuneJobs.
         ApiError, LeadershipLost, WatchLost: the process must end and be started again.
     """
     queue, cache = Queue(), Cache()
@@ -59,7 +59,10 @@ async def run(settings: Settings) -> None:
         await server.start()
         try:
             sweeper = Sweeper(client, cache, queue, metrics, settings)
-            await sweeper.sweep()
+            try:
+                await sweeper.sweep()
+            except NotFound as error:
+                raise InvalidSpec("the cluster does not know FineTuneJobs yet: ftj crd | kubectl apply -f -") from error
             logger.info("%d jobs are there", len(cache.jobs))
             elector = Elector(client, settings, settings.identity or socket.gethostname())
             reconciler = Reconciler(client, cache, queue, metrics, settings)

@@ -90,11 +90,11 @@ class Queue:
         self._failures.pop(key, None)
         self._release(key)
 
-    def failed(self, key: Key) -> float:
-        """The key could not be dealt with; it comes again after the seconds returned."""
+    def failed(self, key: Key, at_least: float = 0.0) -> float:
+        """The key could not be dealt with; it comes again after the seconds returned, ``at_least`` so many."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        wait = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10))
+        wait = max(at_least, min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 10)))
         self._again.discard(key)  # news of it must not get around the wait
         self._release(key)
         self.add_later(key, wait)

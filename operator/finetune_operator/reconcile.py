@@ -62,9 +62,7 @@ class Reconciler:
             again = await self.reconcile(key)
         except ApiError as error:
             self._metrics.errors.inc()
-            wait = self._queue.failed(key)
-            if error.retry_after is not None:
-                self._queue.add_later(key, max(wait, error.retry_after))
+            wait = self._queue.failed(key, at_least=error.retry_after or 0.0)
             logger.warning("%s/%s: %s; again in %.1f s", *key, error, wait)
         except Exception:
             # A defect: it must be seen, and must not stop the other jobs.
