@@ -47,7 +47,7 @@ STATUS: dict[str, Any] = {
             "type": kind,
             "status": status,
             "reason": "WaitingForPod",
-            "message": "waiting for the prepare pod",
+            "message": "job-00000-prepare-00000-1 waits for its pod",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
             "observedGeneration": 1,
         }
@@ -175,8 +175,8 @@ def _operator(plane: ControlPlane, ready: bool = True) -> Iterator["subprocess.P
     port = free_port()
     environment = os.environ | {
         "KUBECONFIG": str(plane.kubeconfig),
-        "FINETUNE_OPERATOR_TRAINER_IMAGE": "trainer",
-        "FINETUNE_OPERATOR_PORT": str(port),
+        "FTJ_OPERATOR_TRAINER_IMAGE": "trainer",
+        "FTJ_OPERATOR_PORT": str(port),
     }
     log = Path(tempfile.gettempdir()) / "bench-operator.log"
     with log.open("wb") as output:

@@ -57,6 +57,7 @@ class Cache:
         record = step_record(body) if _is_news(self.steps, body) else None
         if record is None:
             return None
+        self.lost_step(_key(body))  # its labels, by which it is found, may be others now
         self.steps[_key(body)] = record
         self._steps_of[record.owner].add(_key(body))
         return record.owner
@@ -78,6 +79,7 @@ class Cache:
         record = pod_record(body) if _is_news(self.pods, body) else None
         if record is None:
             return None
+        self.lost_pod(_key(body))
         self.pods[_key(body)] = record
         self._pods_of[record.owner[0], record.step_name].add(_key(body))
         return record.owner
@@ -91,7 +93,7 @@ class Cache:
         record = self.pods.pop(key, None)
         if record is None:
             return None
-        _discard(self._pods_of, (key[0], record.step_name), key)
+        _discard(self._pods_of, (record.owner[0], record.step_name), key)
         return record.owner
 
     def steps_of(self, key: Key, uid: str, kind: StepKind) -> list[StepRecord]:

@@ -111,7 +111,7 @@ async def _run(
     leader, sweeps = asyncio.create_task(lead()), asyncio.create_task(sweeper.run())
     asked_to_stop = asyncio.create_task(stopping.wait())
     watcher = asyncio.create_task(watch())
-    await asyncio.wait({leader, sweeps, watcher, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({leader, sweeps, watcher, asked_to_stop, *workers}, return_when=asyncio.FIRST_COMPLETED)
 
     logger.info("stopping")
     metrics.leader = False

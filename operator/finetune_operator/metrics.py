@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric, StateSetMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from finetune_core.api.status import FineTuneJobStatus, Phase
 from finetune_operator.decide.observed import Observed
@@ -118,10 +118,11 @@ class Metrics:
                 if name in told.values:
                     gauge.add_metric(key, told.values[name])
             yield gauge
-        states = StateSetMetricFamily("finetune_job_phase", "1 for the phase the job is in.", labels=LABELS)
+        states = GaugeMetricFamily("finetune_job_phase", "1 for the phase the job is in.", labels=(*LABELS, "phase"))
         info = InfoMetricFamily("finetune_job", "What the job is; always 1.", labels=LABELS)
         for key, told in jobs:
-            states.add_metric(key, {phase: phase == told.phase for phase in PHASES})
+            for phase in PHASES:
+                states.add_metric((*key, phase), phase == told.phase)
             info.add_metric(key, dict(zip(("method", "gpu", "model", "uid"), told.info, strict=True)))
         yield states
         yield info

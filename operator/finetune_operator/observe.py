@@ -51,6 +51,7 @@ class Observer:
         except InvalidSpec as error:
             problem = str(error)
         status = read_status(body["status"])
+        holder = "" if record.finished else self._cache.output_holder(key)  # before others may change the cache
         preparations = await self._steps(key, record.uid, "prepare", *_open_preparation(status), now)
         trainings = await self._steps(key, record.uid, "train", *_open_training(status), now)
         observed = Observed(
@@ -65,7 +66,7 @@ class Observer:
             preparations=preparations,
             trainings=trainings,
             taken=frozenset(self._cache.taken.get(record.uid, ())),
-            output_holder="" if record.finished else self._cache.output_holder(key),
+            output_holder=holder,
             poll_seconds=self._poll_seconds(),
         )
         running = next((step for step in trainings if step.running), None)

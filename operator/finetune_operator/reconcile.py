@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from finetune_core.api.status import FINISHED
 from finetune_operator.apply import Applier, NameTaken
 from finetune_operator.cache import Cache
 from finetune_operator.client import FINETUNEJOBS, ApiError, Client, Conflict, NotFound, Refused
 from finetune_operator.decide import decide
-from finetune_operator.decide.decision import Decision
+from finetune_operator.decide.decision import Decision, StartPreparation, StartTraining
 from finetune_operator.decide.observed import Observed
 from finetune_operator.decide.specification import refused
 from finetune_operator.metrics import Metrics
@@ -97,6 +98,8 @@ class Reconciler:
         except (NotFound, Conflict):
             return await self._read_again(key)
         self._metrics.tell(key, observed, decision.status)
+        if decision.status.phase in FINISHED and not record.finished:
+            return 0.0  # its time to live begins, and nothing of it may run on
         return decision.requeue_after
 
     async def _carry_out(
@@ -105,7 +108,7 @@ class Reconciler:
         try:
             await self._applier.apply(key, record, observed, decision, now)
         except Refused as error:
-            if not decision.actions:
+            if not any(isinstance(action, StartPreparation | StartTraining) for action in decision.actions):
                 raise
             # A child that the API server does not take as the job describes it: the person should read that.
             answer = refused(observed, now, error.status, error.message)

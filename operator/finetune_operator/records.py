@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
-from finetune_core.api.location import ClaimUri, parse_uri
+from finetune_core.api.location import ClaimUri, S3Uri, parse_uri
 from finetune_core.errors import InvalidSpec
 from finetune_operator.decide.observed import Pod, Step, Waiting
 from finetune_operator.manifests.labels import JOB, NUMBER, STEP
@@ -94,6 +95,7 @@ def step_record(body: Mapping[str, Any]) -> StepRecord | None:
             kind=kind,
             number=int(number),
             created_at=_time(metadata["creationTimestamp"]),
+            waits_since=_time(status.get("startTime", metadata["creationTimestamp"])),
             deleting="deletionTimestamp" in metadata,
             held=body.get("spec", {}).get("suspend", False),
             result=result.get("type"),
@@ -129,6 +131,7 @@ def pod_record(body: Mapping[str, Any]) -> PodRecord | None:
             exit_code=ended.get("exitCode"),
             out_of_memory=ended.get("reason") == "OOMKilled",
             answer=ended.get("message", ""),
+            ended_by=": ".join(status[name] for name in ("reason", "message") if status.get(name)),
             disruption=disruption.get("message", "") or disruption.get("reason", "")
             if disruption.get("status") == "True"
             else "",
@@ -148,16 +151,17 @@ def _waiting(scheduled: Mapping[str, str], waiting: Mapping[str, str]) -> Waitin
 
 
 def _output(body: Mapping[str, Any]) -> str:
-    uri = body.get("spec", {}).get("output", {}).get("uri", "")
+    output = body.get("spec", {}).get("output", {})
     try:
-        where = parse_uri(uri)
+        where = parse_uri(output.get("uri", ""))
     except InvalidSpec:
         return ""
-    # A claim's name means something in its own namespace only; two buckets of one name may lie at two endpoints.
-    scope = (
-        body["metadata"]["namespace"] if isinstance(where, ClaimUri) else body["spec"]["output"].get("endpointURL", "")
-    )
-    return f"{scope} {uri.rstrip('/')}"
+    match where:
+        case ClaimUri():  # a claim's name means something in its own namespace only
+            return f"{body['metadata']['namespace']} pvc {where.claim} {PurePosixPath(where.path)}"
+        case S3Uri():  # two buckets of one name may lie at two endpoints
+            return f"{output.get('endpointURL', '')} s3 {where.bucket} {where.key}"
+    return ""
 
 
 def _time(text: str) -> datetime:

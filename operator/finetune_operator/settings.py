@@ -1,5 +1,6 @@
 """Settings of the operator: one dataclass, filled from the environment."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,12 +8,13 @@ from typing import Any
 
 from finetune_core.errors import InvalidSpec
 
-PREFIX = "FINETUNE_OPERATOR_"
+PREFIX = "FTJ_OPERATOR_"
+"""Not the name of a Service that is likely beside it: Kubernetes gives every pod variables named after Services."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Each field is the environment variable ``FINETUNE_OPERATOR_`` and its name in capitals."""
+    """Each field is the environment variable ``FTJ_OPERATOR_`` and its name in capitals."""
 
     trainer_image: str
     """Image of prepare and train pods, where a job names none."""
@@ -93,6 +95,8 @@ def settings_from_environment(environment: Mapping[str, str] = os.environ) -> Se
                 values[field.name] = _value(field.type, environment[name])
             except ValueError as error:
                 raise InvalidSpec(f"{name}={environment[name]!r} is not of type {field.type}") from error
+            if isinstance(values[field.name], int | float) and not 0 < values[field.name] < math.inf:
+                raise InvalidSpec(f"{name}={environment[name]!r} is not more than 0")
     if not values.get("trainer_image"):
         raise InvalidSpec(f"{PREFIX}TRAINER_IMAGE is not set: name the image of the trainer")
     return Settings(**values)

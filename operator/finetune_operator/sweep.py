@@ -64,13 +64,14 @@ class Sweeper:
         put: Callable[[Mapping[str, Any]], Key | None],
         lost: Callable[[Key], Key | None],
     ) -> None:
-        before = set(known)
+        before = dict(known)
         for namespace in self._settings.namespaces or (None,):
             async for body in self._client.list(resource, namespace, selector):
-                before.discard((body["metadata"]["namespace"], body["metadata"]["name"]))
+                before.pop((body["metadata"]["namespace"], body["metadata"]["name"]), None)
                 self._add(put(body))
-        for key in before:
-            self._add(lost(key))
+        for key, record in before.items():
+            if known.get(key) is record:  # else a watch has told of a newer one meanwhile
+                self._add(lost(key))
         self._metrics.seen(resource.plural)
 
     def _add(self, key: Key | None) -> None:

@@ -219,7 +219,7 @@ class FailurePolicy(ApiModel):
     max_retries: Annotated[int, Field(ge=0, le=100)] = Field(
         default=3, description="New attempts after a fault of the job's own: out of memory, crash, no progress."
     )
-    max_disruptions: Annotated[int, Field(ge=0, le=1000)] = Field(
+    max_disruptions: Annotated[int, Field(ge=0, le=500)] = Field(
         default=50, description="New attempts after eviction, preemption or the loss of a node."
     )
     on_out_of_memory: Literal["stepDown", "fail"] = Field(

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, ValidationError
+from pydantic import BeforeValidator, Field, FiniteFloat, PlainSerializer, ValidationError
 
 from finetune_core.api.base import ApiModel
 
@@ -26,25 +26,29 @@ Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json,
 """A float that survives JSON: not-finite values travel as strings."""
 
 
+Whole = Annotated[int, Field(ge=0, le=2**53)]
+"""An integer that every reader of JSON can hold: a log is not to be trusted."""
+
+
 class Progress(ApiModel):
     """One logged step. Field names in JSON are snake_case, as in ``metrics.jsonl``."""
 
     model_config = ApiModel.model_config | {"alias_generator": None, "extra": "ignore"}
 
-    step: int
-    total_steps: int
-    epoch: float
-    time: float
+    step: Whole
+    total_steps: Whole
+    epoch: FiniteFloat
+    time: FiniteFloat
     """Seconds since the epoch."""
     loss: Number | None = None
     """Mean over the supervised tokens since the line before."""
     eval_loss: Number | None = None
-    learning_rate: float | None = None
+    learning_rate: FiniteFloat | None = None
     grad_norm: Number | None = None
     """Before clipping."""
-    tokens_per_second: float | None = None
+    tokens_per_second: FiniteFloat | None = None
     """Tokens trained on, prompts included and padding not."""
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: Whole | None = None
 
 
 def format_progress(progress: Progress) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from finetune_core.api.status import NEWEST_ATTEMPTS
 from finetune_operator.decide.attempts import attempts_with, current, started
 from finetune_operator.decide.decision import Decision, Event, StartTraining
-from finetune_operator.decide.numbers import free_number
+from finetune_operator.decide.numbers import child_name, free_number
 from finetune_operator.decide.observed import Observed
 from finetune_operator.decide.progress import from_log
 from finetune_operator.decide.retries import wait_seconds
@@ -22,14 +22,17 @@ def decide(observed: Observed, now: datetime) -> Decision:
         # Two trainers must never write to one place.
         message = "waiting for the attempt before to stop"
         return Decision(status=told(observed, now, "Queued", "Stopping", message), requeue_after=observed.poll_seconds)
-    if (wait := wait_seconds(observed, now)) > 0:
-        waiting = status.model_copy(update={"observed_generation": observed.generation})
+    last = status.attempts[-1] if status.attempts else None
+    fault = last.end_time if last is not None and last.outcome == "Failed" else None
+    if last is not None and fault is not None and (wait := wait_seconds(observed, fault, now)) > 0:
+        waiting = told(observed, now, "Queued", last.reason or "Retrying", last.message or "trying again")
         return Decision(status=waiting, requeue_after=wait)
     used = max([0, *(attempt.number for attempt in status.attempts), *(step.number for step in observed.trainings)])
     number = free_number(observed, "train", used + 1)
+    name = child_name(observed.name, observed.uid, "train", number)
     return Decision(
         status=told(
-            observed, now, "Queued", "WaitingForPod", f"attempt {number} waits for its pod",
+            observed, now, "Queued", "WaitingForPod", f"{name} waits for its pod",
             attempts=[*status.attempts, started(observed, number, now)][-NEWEST_ATTEMPTS:],
         ),
         actions=(StartTraining(number, status.plan),),

@@ -11,6 +11,8 @@ from finetune_operator.decide.story import clipped
 
 def current(observed: Observed) -> Step | None:
     """The train Job whose outcome is not in the status yet, whether it runs or has ended."""
+    if not _is_planned(observed):
+        return None
     last = observed.status.attempts[-1] if observed.status.attempts else None
     first = 1 if last is None else last.number + (last.outcome is not None)
     newest = max(observed.trainings, key=lambda step: step.number, default=None)
@@ -23,9 +25,14 @@ def how_it_ended(observed: Observed) -> Ending | None:
     if step is not None:
         return ending(step)
     last = observed.status.attempts[-1] if observed.status.attempts else None
-    if last is not None and last.outcome is None:
+    if _is_planned(observed) and last is not None and last.outcome is None:
         return Ending("disrupted", "Disrupted", f"the Job of attempt {last.number} was deleted")
     return None
+
+
+def _is_planned(observed: Observed) -> bool:
+    """A plan that was lost with the status is made anew before attempts are judged."""
+    return observed.status.plan is not None and observed.status.plan.feasible
 
 
 def attempts_with(observed: Observed, step: Step) -> list[Attempt]:

@@ -42,6 +42,8 @@ def ending(step: Step) -> Ending | None:
         )
     if pod is not None and pod.out_of_memory:
         return Ending("failed", "OutOfMemory", f"{step.name} was ended by the kernel at the pod's memory limit")
+    if pod is not None and pod.ended_by:
+        return Ending("failed", "TrainerError", f"{step.name} was ended by its node: {pod.ended_by}")
     code = "" if pod is None or pod.exit_code is None else f" with exit code {pod.exit_code}"
     return Ending("failed", "TrainerError", f"{step.name} ended{code} and left no word why ({step.message})")
 
@@ -49,7 +51,7 @@ def ending(step: Step) -> Ending | None:
 def _disruption(step: Step) -> str:
     """What the cluster did to the step; empty where it did nothing.
 
-    The Job's podFailurePolicy (manifests/pod_failure.py) names the DisruptionTarget condition or the exit code of a
+    The Job's podFailurePolicy (manifests/job.py) names the DisruptionTarget condition or the exit code of a
     stop in the Job's own message, for when the pod is gone.
     """
     if step.pod is not None and step.pod.disruption:

@@ -35,6 +35,8 @@ class Pod:
     """Whether the kernel ended it at its memory limit."""
     answer: str = ""
     """Its termination message: a report or a Failure, as JSON."""
+    ended_by: str = ""
+    """What kubelet says of a pod that it ended itself, such as one that outgrew its scratch space."""
     disruption: str = ""
     """What Kubernetes says it did to the pod (its DisruptionTarget condition); empty where it did nothing."""
 
@@ -53,6 +55,8 @@ class Step:
     kind: StepKind
     number: int
     created_at: datetime
+    waits_since: datetime
+    """Since when it may start: its creation, or the moment when another controller let it go."""
     deleting: bool = False
     held: bool = False
     """Whether another controller, such as Kueue, keeps it from starting (the Job's own ``suspend``)."""

@@ -20,7 +20,7 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
     step = preparation.current(observed) or attempts.current(observed)
     if step is None or not step.active or step.deleting or step.held or step.started:
         return None
-    if (now - step.created_at).total_seconds() < deadline:
+    if (now - step.waits_since).total_seconds() < deadline:
         return None
     reason, why = _why(step)
     message = f"{step.name} was not started within {deadline} s: {why}"

@@ -6,11 +6,12 @@ from pydantic import ValidationError
 
 from finetune_core.api.status import DatasetStatus, FindingSummary, Lengths
 from finetune_core.contract import DATASET_REPORT, PrepareReport
+from finetune_operator.decide import attempts
 from finetune_operator.decide.decision import Decision, Event, StartPreparation
 from finetune_operator.decide.ending import Ending, ending
-from finetune_operator.decide.numbers import free_number
+from finetune_operator.decide.numbers import child_name, free_number
 from finetune_operator.decide.observed import Observed, Step
-from finetune_operator.decide.retries import count_disruption, count_failure
+from finetune_operator.decide.retries import count_disruption, count_failure, wait_seconds
 from finetune_operator.decide.story import failed, told, why_it_waits, with_condition
 
 
@@ -38,19 +39,11 @@ def judge(observed: Observed, now: datetime) -> Decision | None:
 
 def run(observed: Observed, now: datetime) -> Decision | None:
     """Start the preparation, and wait for it."""
-    if observed.status.prepare_report is not None:
+    if observed.status.prepare_report is not None or attempts.current(observed) is not None:
         return None
     step = current(observed)
     if step is None:
-        number = free_number(observed, "prepare", max(1, observed.status.preparation))
-        return Decision(
-            status=told(observed, now, "Pending", "WaitingForPod", "waiting for the prepare pod", preparation=number),
-            actions=(StartPreparation(number),),
-            events=(Event("Normal", "Preparing", "checking the data before a GPU is asked for"),)
-            if number == 1
-            else (),
-            requeue_after=observed.poll_seconds,
-        )
+        return _next(observed, now)
     if step.started:
         status = told(
             observed, now, "Preparing", "Preparing", "checking and tokenizing the data", preparation=step.number
@@ -58,6 +51,27 @@ def run(observed: Observed, now: datetime) -> Decision | None:
     else:
         status = told(observed, now, "Pending", "WaitingForPod", why_it_waits(step), preparation=step.number)
     return Decision(status=status, requeue_after=observed.poll_seconds)
+
+
+def _next(observed: Observed, now: datetime) -> Decision:
+    before = max(observed.preparations, key=lambda step: step.number, default=None)
+    if before is not None and before.active:
+        status = told(observed, now, "Pending", "Stopping", f"waiting for {before.name} to stop")
+        return Decision(status=status, requeue_after=observed.poll_seconds)
+    end = ending(before) if before is not None else None
+    if before is not None and end is not None and end.kind == "failed":
+        wait = wait_seconds(observed, before.finished_at or now, now)
+        if wait > 0:
+            return Decision(status=observed.status, requeue_after=wait)
+    number = free_number(observed, "prepare", max(1, observed.status.preparation))
+    name = child_name(observed.name, observed.uid, "prepare", number)
+    first = Event("Normal", "Preparing", "checking the data before a GPU is asked for")
+    return Decision(
+        status=told(observed, now, "Pending", "WaitingForPod", f"{name} waits for its pod", preparation=number),
+        actions=(StartPreparation(number),),
+        events=(first,) if number == 1 else (),
+        requeue_after=observed.poll_seconds,
+    )
 
 
 def current(observed: Observed) -> Step | None:

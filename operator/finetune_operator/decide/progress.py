@@ -8,13 +8,17 @@ from finetune_core.api.status import ProgressStatus
 from finetune_core.contract import RunReport
 from finetune_operator.decide.observed import LogTail
 
+LONGEST_ETA_SECONDS = 10 * 365 * 86_400
+"""More than that is no forecast but an odd clock in a log."""
+
 
 def from_log(log: LogTail) -> ProgressStatus | None:
     """The newest logged step; None before the first."""
     newest = log.progress
     if newest is None:
         return None
-    eta = None if log.seconds_per_step is None else round((newest.total_steps - newest.step) * log.seconds_per_step)
+    seconds = (newest.total_steps - newest.step) * (math.nan if log.seconds_per_step is None else log.seconds_per_step)
+    eta = round(seconds) if 0 <= seconds <= LONGEST_ETA_SECONDS else None
     return ProgressStatus(
         step=newest.step,
         total_steps=newest.total_steps,

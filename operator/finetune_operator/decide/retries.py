@@ -43,10 +43,8 @@ def count_disruption(observed: Observed, end: Ending) -> dict[str, Any] | None:
     return {"disruptions": disruptions}
 
 
-def wait_seconds(observed: Observed, now: datetime) -> float:
-    """Seconds until the next attempt may start: none after a disruption, twice as many after each fault."""
-    last = observed.status.attempts[-1] if observed.status.attempts else None
-    if last is None or last.outcome != "Failed" or last.end_time is None:
-        return 0.0
-    wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(10, max(0, observed.status.retries - 1)))
-    return max(0.0, wait - (now - last.end_time).total_seconds())
+def wait_seconds(observed: Observed, fault_at: datetime, now: datetime) -> float:
+    """Seconds until the next try may start, after a fault at that time: twice as many after each."""
+    exponent = min(10, max(0, observed.status.retries - 1))
+    wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**exponent)
+    return min(wait, max(0.0, wait - (now - fault_at).total_seconds()))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from finetune_operator.decide import preparation
 from finetune_operator.decide.attempts import closed, current
 from finetune_operator.decide.decision import Decision, Event, StopStep
 from finetune_operator.decide.ending import Ending
@@ -19,10 +20,12 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
     attempts = observed.status.attempts
     if current(observed) is not None or (attempts and attempts[-1].outcome is None):
         attempts = closed(observed, now, "Suspended", Ending("disrupted", "Suspended", "spec.suspend is true"))
+    preparing = preparation.current(observed)
+    number = observed.status.preparation if preparing is None else preparing.number + 1  # what we stop ourselves
     message = "stopping, the state is being stored" if active else "set spec.suspend to false to go on"
     first = observed.status.phase != "Suspended"
     return Decision(
-        status=told(observed, now, "Suspended", "Suspended", message, attempts=attempts),
+        status=told(observed, now, "Suspended", "Suspended", message, attempts=attempts, preparation=number),
         actions=tuple(StopStep(step.name, step.uid) for step in active if not step.deleting),
         events=(Event("Normal", "Suspended", "spec.suspend is true"),) if first else (),
         requeue_after=STOPPING_SECONDS if active else None,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from finetune_core.api import Location
 from finetune_core.api.location import ClaimUri, parse_uri
@@ -26,7 +27,7 @@ class Mounts:
         if isinstance(where, ClaimUri):
             folder = f"{CLAIMS_FOLDER}/{where.claim}"
             self._mount(f"claim-{len(self.volumes)}", folder, {"persistentVolumeClaim": {"claimName": where.claim}})
-            uri = f"file://{folder}/{where.path}".rstrip("/")
+            uri = f"file://{folder}/{quote(where.path)}".rstrip("/")
         credentials = None
         if location.secret_name is not None:
             credentials = f"{SECRETS_FOLDER}/{role}"

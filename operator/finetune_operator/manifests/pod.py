@@ -43,9 +43,9 @@ def pod_template(
     """A pod template; ``config`` is what the step is told, JSON without secrets."""
     options = spec.pod
     holds_gpu = kind == "train" and gpu.resource_name is not None
-    # A volume may be tied to the node where it is first used. With one, the preparation already goes where the
-    # training can go; without, it stays free to run on any node, and off the dear ones.
-    placed = holds_gpu or (mounts.has_claim and gpu.resource_name is not None)
+    # A volume may be tied to the node where it is first used, and nodes that were named are meant for both pods: then
+    # the preparation goes where the training can go. Else it is free to run anywhere, off the dear nodes.
+    beside_gpu = gpu.resource_name is not None and (kind == "train" or mounts.has_claim or bool(options.node_selector))
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -67,12 +67,12 @@ def pod_template(
         ],
         "tolerations": [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in options.tolerations],
     }
-    if placed:
+    if beside_gpu:
         pod["tolerations"].append({"key": gpu.resource_name, "operator": "Exists", "effect": "NoSchedule"})
-        if options.node_selector:
-            pod["nodeSelector"] = dict(options.node_selector)
-        else:
-            pod["affinity"] = {"nodeAffinity": _affinity(gpu)}
+    if options.node_selector:
+        pod["nodeSelector"] = dict(options.node_selector)
+    elif beside_gpu:
+        pod["affinity"] = {"nodeAffinity": _affinity(gpu)}
     optional = {
         "imagePullSecrets": [{"name": secret.name} for secret in options.image_pull_secrets],
         "serviceAccountName": options.service_account_name,

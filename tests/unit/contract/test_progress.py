@@ -12,7 +12,7 @@ from finetune_core.contract.progress import PROGRESS_PREFIX
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 numbers = st.none() | st.floats()
-counts = st.integers(min_value=0, max_value=2**63)
+counts = st.integers(min_value=0, max_value=2**53)
 
 progresses = st.builds(
     Progress,
