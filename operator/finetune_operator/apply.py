@@ -53,9 +53,9 @@ class Applier:
                     await self._client.delete(FINETUNEJOBS, key[0], key[1], observed.uid, "Background")
                     return
         version = await self._write_status(key, record, decision.status)
-        for what in decision.events:
+        for order, what in enumerate(decision.events):
             with contextlib.suppress(ApiError):  # an event is told for people; the status has it all
-                body = event(key[0], key[1], observed.uid, version, what, now)
+                body = event(key[0], key[1], observed.uid, version, what, now, order)
                 await self._client.create(EVENTS, key[0], body)
 
     async def _start(
