@@ -57,7 +57,8 @@ def from_report(report: RunReport, plan: Plan, before: ProgressStatus | None, no
 
 def _rounded(value: float | None) -> float | None:
     """Four significant digits, as people read them; None for what is not finite, which JSON has no number for."""
-    return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
+    rounded = math.nan if value is None else float(f"{value:.4g}")  # the largest of numbers round up to infinity
+    return rounded if math.isfinite(rounded) else None
 
 
 def for_people(seconds: int) -> str:
