@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from finetune_cli.crd import crd
 from finetune_cli.exit_codes import BAD_INPUT, INTERRUPTED, exit_code
 from finetune_cli.gpus import gpus
 from finetune_cli.lint import lint
 from finetune_cli.plan import plan
 from finetune_cli.run import run
+from finetune_cli.status import status
 from finetune_core import __version__
 from finetune_core.errors import FinetuneError
 
@@ -20,6 +22,8 @@ app.command()(run)
 app.command()(plan)
 app.command()(lint)
 app.command()(gpus)
+app.command()(crd)
+app.command()(status)
 
 
 def _print_version(wanted: bool) -> None:
