@@ -8,9 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from control_plane import ControlPlane, run_control_plane
+from control_plane import ControlPlane, run_control_plane, wait_for
+from faulty_api import FaultyApi, faulty_api
 from finetune_core.contract import Place
 from go_binaries import GoMissing, go_binary
+from operator_jobs import Jobs, Script, jobs_in
+from operator_process import OperatorProcess, Operators, operator_kubeconfig, through
 from pod_runner import PodRunner
 from servers import S3Server, s3_server
 
@@ -94,3 +97,76 @@ def pods(control_plane: ControlPlane, tmp_path: Path) -> Iterator[PodRunner]:
     """Runs the pods that a test makes."""
     with PodRunner(control_plane, tmp_path / "pods") as runner:
         yield runner
+
+
+@pytest.fixture(scope="session")
+def finetunejobs(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane, with our kind of resource known to the API server and to the garbage collector."""
+    definition = Path(__file__).parents[2] / "crds" / "finetunejobs.yaml"
+    control_plane.kubectl("apply", "--server-side", "--filename", str(definition))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/finetunejobs.finetune.dev")
+    wait_for(lambda: control_plane.request("GET", "/apis/finetune.dev/v1alpha1/finetunejobs")[0] == 200)
+    control_plane.restart_controller_manager()
+    return control_plane
+
+
+@pytest.fixture
+def jobs(finetunejobs: ControlPlane, namespace: str) -> Jobs:
+    """The jobs of a new namespace."""
+    return jobs_in(finetunejobs, namespace)
+
+
+@pytest.fixture
+def script(pods: PodRunner) -> Script:
+    """What the pods of a test answer, instead of a training."""
+    pods.script = script = Script()
+    return script
+
+
+@pytest.fixture
+def operators(jobs: Jobs, tmp_path: Path) -> Iterator[Operators]:
+    """Makes replicas of the operator that serve the test's namespace, with rights in nothing else.
+
+    In the end none of them may have shown a defect, or have been denied anything.
+    """
+    made: list[OperatorProcess] = []
+    kubeconfig = operator_kubeconfig(jobs.plane, jobs.namespace, [jobs.namespace])
+
+    def make(identity: str = "operator-0", api: FaultyApi | None = None, **settings: object) -> OperatorProcess:
+        where = kubeconfig if api is None else through(kubeconfig, api.url)
+        scope = {"namespaces": jobs.namespace, "lease_namespace": jobs.namespace}
+        made.append(OperatorProcess(where, tmp_path, identity, **(scope | settings)))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for process in made:
+            process.kill()
+    for process in made:
+        assert not process.complaints(), process.log[-8000:]
+
+
+@pytest.fixture
+def operator(operators: Operators) -> OperatorProcess:
+    """A running operator."""
+    return operators().start()
+
+
+@pytest.fixture
+def cluster_operator(finetunejobs: ControlPlane, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """A running operator for all namespaces, with a namespace of its own."""
+    with finetunejobs.namespace(f"operator-{uuid4().hex[:12]}") as home:
+        process = OperatorProcess(operator_kubeconfig(finetunejobs, home, []), tmp_path, home, lease_namespace=home)
+        try:
+            yield process.start().wait_until_leading()
+        finally:
+            process.kill()
+    assert not process.complaints(), process.log[-8000:]
+
+
+@pytest.fixture
+def api(finetunejobs: ControlPlane) -> Iterator[FaultyApi]:
+    """A proxy in front of the API server that makes trouble."""
+    with faulty_api(finetunejobs) as proxy:
+        yield proxy
