@@ -17,7 +17,6 @@ from rich.text import Text
 
 from finetune_core.api.status import FINISHED
 
-GIB = 1024**3
 CURVE_WIDTH = 20
 BAR_WIDTH = 28
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -132,10 +131,18 @@ class Job:
         """Why it is in its phase, for people."""
         return self._summary["message"].text if self.phase else UNSEEN
 
+    def told(self, kind: str) -> str:
+        """The message of a condition that holds."""
+        condition = self._conditions.get(kind, Document(None))
+        return condition["message"].text if condition["status"].text == "True" else ""
+
     @property
     def _summary(self) -> Document:
-        conditions = {condition["type"].text: condition for condition in self.status["conditions"].items()}
-        return next((conditions[kind] for kind in SUMMARY if kind in conditions), Document(None))
+        return next((self._conditions[kind] for kind in SUMMARY if kind in self._conditions), Document(None))
+
+    @property
+    def _conditions(self) -> dict[str, Document]:
+        return {condition["type"].text: condition for condition in self.status["conditions"].items()}
 
     def seen_after(self, before: "Job | None") -> "Job":
         """This job with the losses of ``before``; those of steps that are trained again are dropped."""
@@ -192,7 +199,7 @@ def job_view(job: Job) -> RenderableType:
         ("model", [job.document["spec"]["model"]["uri"].text]),
         ("conditions", _conditions(job)),
         ("data", _data(job)),
-        ("plan", _plan(job)),
+        ("plan", [job.told("Planned")]),
         ("progress", _progress(job)),
         ("loss", _losses(job)),
         ("verdict", _verdict(job)),
@@ -302,31 +309,11 @@ def _conditions(job: Job) -> list[str]:
 
 
 def _data(job: Job) -> list[str]:
-    dataset = job.status["dataset"]
-    used, rows = _count(dataset["usedRows"]), _count(dataset["rows"])
-    rejected, validation = _count(dataset["rejectedRows"]), _count(dataset["validationRows"])
-    shown = [f"{used} of {rows} rows used" if used and rows else ""]
-    shown += [f"{rejected} rejected" if rejected else "", f"{validation} for validation" if validation else ""]
     findings = [
         f"{finding['code'].text} {_count(finding['count'])}{' (error)' * (finding['severity'].text == 'error')}"
-        for finding in dataset["findings"].items()
+        for finding in job.status["dataset"]["findings"].items()
     ]
-    return [", ".join(part for part in shown if part), ", ".join(findings)]
-
-
-def _plan(job: Job) -> list[str]:
-    plan = job.status["plan"]
-    if not plan.value:
-        return []
-    settings, memory = plan["hyperparameters"], plan["memory"]
-    steps, rate = _count(settings["totalSteps"]), settings["learningRate"].number
-    peak, budget = memory["peakBytes"].number, memory["budgetBytes"].number
-    shown = [f"{job.method} on {job.gpu}" if plan["feasible"].value is not False else f"does not fit {job.gpu}"]
-    shown += [f"{steps} steps" if steps else "", f"learning rate {rate:g}" if rate is not None else ""]
-    if peak is not None and budget is not None:
-        shown.append(f"{peak / GIB:.1f} of {budget / GIB:.1f} GiB")
-    reasons = [reason["because"].text for reason in plan["reasons"].items()]
-    return [", ".join(part for part in shown if part), *reasons[:1]]
+    return [job.told("DatasetReady"), ", ".join(findings)]
 
 
 def _progress(job: Job) -> list[Text]:

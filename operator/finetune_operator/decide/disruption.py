@@ -21,6 +21,6 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
         return failed(observed, now, end.reason, message, attempts=attempts)
     return Decision(
         status=told(observed, now, "Queued", end.reason, end.message, attempts=attempts, **again),
-        events=(Event("Warning", end.reason, f"{end.message}; resuming from the newest checkpoint"),),
+        events=(Event("Warning", end.reason, f"resuming from the newest checkpoint: {end.message}"),),
         requeue_after=0,
     )

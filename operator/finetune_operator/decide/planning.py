@@ -38,9 +38,9 @@ def _summary(planned: Plan) -> str:
     assert planned.hyperparameters is not None
     assert planned.memory is not None
     settings = planned.hyperparameters
-    peak, offered = planned.memory.peak_bytes / 2**30, planned.gpu.memory_bytes / 2**30
+    peak, usable = planned.memory.peak_bytes / 2**30, planned.memory.budget_bytes / 2**30
     return (
         f"{planned.method} ({planned.why('method')}) on {planned.gpu.type}: {settings.total_steps} steps of "
         f"{settings.effective_batch_size} rows, learning rate {settings.learning_rate:g}, "
-        f"{peak:.1f} of {offered:.1f} GiB"
+        f"{peak:.1f} of {usable:.1f} GiB usable"
     )

@@ -122,6 +122,10 @@ def summary(phase: str, reason: str, message: str) -> list[Json]:
     ]
 
 
+def holds(kind: str, message: str) -> Json:
+    return {"type": kind, "status": "True", "reason": kind, "message": message, "lastTransitionTime": TIME}
+
+
 def job(name: str = "support-bot", status: Any = None, namespace: str = "team-a") -> Json:
     return {
         "apiVersion": "finetune.dev/v1alpha1",
@@ -136,7 +140,11 @@ def training(step: int = 340, loss: float = 1.234, name: str = "support-bot", **
     progress = {"step": step, "totalSteps": 1200, "loss": loss, "evalLoss": 1.301, "etaSeconds": 4_830}
     status = {
         "phase": "Training",
-        "conditions": summary("Training", "Training", "attempt 2 is training"),
+        "conditions": [
+            *summary("Training", "Training", "attempt 2 is training"),
+            holds("DatasetReady", "1340 of 1400 rows are used, 134 of them for validation"),
+            holds("Planned", "lora on A10: 189 steps"),
+        ],
         "plan": json.loads(plan_of().to_json()),
         "dataset": {
             "rows": 1400,
@@ -253,10 +261,9 @@ class TestOneJob:
             "support-bot  Training  team-a, ",
             "attempt 2 is training",
             "model     hf://机构/小模型-指令版",
-            "1,340 of 1,400 rows used, 60 rejected, 134 for validation",
+            "1340 of 1400 rows are used, 134 of them for validation",
             "exact-duplicate 60 (error), over-length 3",
-            "lora on A10, 189 steps, learning rate 5e-05, 20.1 of 20.9 GiB",
-            "predicted peak 20.1 GiB",
+            "lora on A10: 189 steps",
             f"{'█' * 8}{'░' * 20}  340/1200  1h20m left  2,310 tokens/s",
             "1.234  1.301 on validation rows",
         ):
