@@ -30,6 +30,9 @@ def told(
         "Stalled": phase == "Failed",
     }
     conditions = status.conditions if "conditions" not in changes else changes.pop("conditions")
+    progress = changes.pop("progress", status.progress)
+    if progress is not None and phase != "Training":  # nobody knows how long the wait is
+        progress = progress.model_copy(update={"eta": None, "eta_seconds": None})
     for kind, true in answers.items():
         conditions = with_condition(conditions, observed, now, kind, true, reason, message)
     return status.model_copy(
@@ -39,6 +42,7 @@ def told(
             "start_time": status.start_time or now,
             "completion_time": (status.completion_time or now) if phase in FINISHED else None,
             "conditions": conditions,
+            "progress": progress,
             **changes,
         }
     )

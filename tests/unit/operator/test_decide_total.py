@@ -189,6 +189,8 @@ def test_every_state_has_a_safe_answer(seen: Observed, now: object) -> None:
     assert len(numbers) <= 10
     if finished:
         assert status.phase == seen.status.phase
+    elif status.progress is not None and status.phase != "Training":
+        assert status.progress.eta is None
 
 
 @given(logs, st.integers(0, 10**6), st.integers(0, 10**6))
