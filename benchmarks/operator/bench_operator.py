@@ -29,7 +29,7 @@ from control_plane import ControlPlane, run_control_plane  # noqa: E402
 from finetune_core.api import read_spec  # noqa: E402
 from finetune_operator.client import EVENTS, FINETUNEJOBS, JOBS, Client  # noqa: E402
 from finetune_operator.decide.decision import Event  # noqa: E402
-from finetune_operator.manifests import event, prepare_job  # noqa: E402
+from finetune_operator.manifests import Parent, event, prepare_job  # noqa: E402
 from finetune_operator.reconcile import utc_now  # noqa: E402
 from finetune_operator.settings import Settings  # noqa: E402
 from servers import free_port  # noqa: E402
@@ -146,8 +146,8 @@ async def _write_all(client: Client, namespace: str, name: str) -> None:
     """Apply a job, and write what the operator writes for it: its status is copied from a job that it served."""
     body = await client.create(FINETUNEJOBS, namespace, _job(namespace, name))
     uid, version = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
-    spec = read_spec(body["spec"])
-    await client.create(JOBS, namespace, prepare_job(namespace, name, uid, {}, spec, 1, Settings(trainer_image="t")))
+    parent = Parent(namespace, name, uid, {}, read_spec(body["spec"]))
+    await client.create(JOBS, namespace, prepare_job(parent, 1, Settings(trainer_image="t")))
     patch = {"metadata": {"resourceVersion": version}, "status": STATUS}
     await client.patch(FINETUNEJOBS, namespace, name, patch, "status")
     what = Event("Normal", "Preparing", "checking the data before a GPU is asked for")

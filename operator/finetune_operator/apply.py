@@ -16,7 +16,7 @@ from finetune_operator.cache import Cache
 from finetune_operator.client import EVENTS, FINETUNEJOBS, JOBS, AlreadyExists, ApiError, Client
 from finetune_operator.decide.decision import Decision, RemoveJob, StartPreparation, StartTraining, StopStep
 from finetune_operator.decide.observed import Observed
-from finetune_operator.manifests import event, prepare_job, train_job
+from finetune_operator.manifests import Parent, event, prepare_job, train_job
 from finetune_operator.records import JobRecord, Key
 from finetune_operator.settings import Settings
 
@@ -63,13 +63,13 @@ class Applier:
     ) -> None:
         assert observed.spec is not None
         labels = json.loads(record.body)["metadata"].get("labels", {})
-        of_job = (key[0], key[1], observed.uid, labels, observed.spec, action.number, self._settings)
+        parent = Parent(key[0], key[1], observed.uid, labels, observed.spec)
         if isinstance(action, StartPreparation):
-            manifest = prepare_job(*of_job)
+            manifest = prepare_job(parent, action.number, self._settings)
         else:
             assert observed.status.prepare_report is not None
             report = PrepareReport.model_validate_json(observed.status.prepare_report)
-            manifest = train_job(*of_job, report=report, plan=action.plan)
+            manifest = train_job(parent, action.number, self._settings, report=report, plan=action.plan)
         name = manifest["metadata"]["name"]
         try:
             created = await self._client.create(JOBS, key[0], manifest)

@@ -1,6 +1,7 @@
 """The Jobs of a preparation and of an attempt to train: created once, never changed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.api import Plan
@@ -30,24 +31,27 @@ _POD_FAILURE_POLICY = {
 }
 
 
-def prepare_job(
-    namespace: str,
-    name: str,
-    uid: str,
-    labels: Mapping[str, str],
-    spec: FineTuneJobSpec,
-    number: int,
-    settings: Settings,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Parent:
+    """The FineTuneJob that a child belongs to."""
+
+    namespace: str
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    spec: FineTuneJobSpec
+
+
+def prepare_job(parent: Parent, number: int, settings: Settings) -> dict[str, Any]:
     """The Job that checks and tokenizes the data."""
-    mounts = Mounts(settings)
-    config = prepare_config(name, uid, spec, mounts.place_of)
+    spec, mounts = parent.spec, Mounts(settings)
+    config = prepare_config(parent.name, parent.uid, spec, mounts.place_of)
     template = pod_template(
         "prepare",
         spec,
         settings,
         config=config.to_json(),
-        labels=child_labels(name, "prepare", number),
+        labels=child_labels(parent.name, "prepare", number),
         resources=Resources(
             cpu=settings.prepare_cpu,
             memory=settings.prepare_memory,
@@ -58,24 +62,13 @@ def prepare_job(
         gpu=find_gpu(spec.gpu.type),
     )
     seconds = spec.failure_policy.pending_deadline_seconds + settings.prepare_deadline_seconds
-    return _job(namespace, name, uid, labels, "prepare", number, template, seconds)
+    return _job(parent, "prepare", number, template, seconds)
 
 
-def train_job(
-    namespace: str,
-    name: str,
-    uid: str,
-    labels: Mapping[str, str],
-    spec: FineTuneJobSpec,
-    number: int,
-    settings: Settings,
-    *,
-    report: PrepareReport,
-    plan: Plan,
-) -> dict[str, Any]:
+def train_job(parent: Parent, number: int, settings: Settings, *, report: PrepareReport, plan: Plan) -> dict[str, Any]:
     """The Job of one attempt: everything it needs to know is in it."""
-    gpu = find_gpu(spec.gpu.type)
-    prepared = prepare_config(name, uid, spec, Mounts(settings).place_of)
+    spec, gpu = parent.spec, find_gpu(parent.spec.gpu.type)
+    prepared = prepare_config(parent.name, parent.uid, spec, Mounts(settings).place_of)
     mounts = Mounts(settings)  # of the data's own Secrets and claims the trainer needs none
     mounts.place_of(spec.model, "model")
     mounts.place_of(spec.output, "output")
@@ -86,7 +79,7 @@ def train_job(
         spec,
         settings,
         config=config.to_json(),
-        labels=child_labels(name, "train", number),
+        labels=child_labels(parent.name, "train", number),
         resources=Resources(
             cpu=str(plan.pod.cpu),
             memory=_mebibytes(plan.pod.memory_bytes),
@@ -98,32 +91,23 @@ def train_job(
         gpu=gpu,
     )
     seconds = spec.failure_policy.pending_deadline_seconds + settings.train_deadline_seconds
-    return _job(namespace, name, uid, labels, "train", number, template, seconds)
+    return _job(parent, "train", number, template, seconds)
 
 
-def _job(
-    namespace: str,
-    name: str,
-    uid: str,
-    labels: Mapping[str, str],
-    kind: StepKind,
-    number: int,
-    template: dict[str, Any],
-    seconds: int,
-) -> dict[str, Any]:
+def _job(parent: Parent, kind: StepKind, number: int, template: dict[str, Any], seconds: int) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": child_name(name, uid, kind, number),
-            "namespace": namespace,
-            "labels": queue_label(labels, kind) | child_labels(name, kind, number),
+            "name": child_name(parent.name, parent.uid, kind, number),
+            "namespace": parent.namespace,
+            "labels": queue_label(parent.labels, kind) | child_labels(parent.name, kind, number),
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
                     "kind": KIND,
-                    "name": name,
-                    "uid": uid,
+                    "name": parent.name,
+                    "uid": parent.uid,
                     "controller": True,
                     "blockOwnerDeletion": True,
                 }

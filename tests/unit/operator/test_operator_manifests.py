@@ -11,7 +11,7 @@ from observed_jobs import NAME, NOW, PREPARE_REPORT, UID
 from finetune_core.contract import PrepareConfig, TrainerConfig
 from finetune_core.planning import catalogue
 from finetune_operator.decide.decision import Event
-from finetune_operator.manifests import event, prepare_job, train_job
+from finetune_operator.manifests import Parent, event, prepare_job, train_job
 from finetune_operator.settings import Settings
 
 SETTINGS = Settings(trainer_image="registry.local/trainer:1")
@@ -30,18 +30,12 @@ def made(
 ) -> Json:
     """The Job of that step, for the job with changes as ``--set`` takes them."""
     spec = job(*changes).spec
-    of_job = (
-        "team-a",
-        name,
-        UID,
-        labels or {},
-        spec,
-        number,
-        Settings(trainer_image="registry.local/trainer:1", **settings),
-    )
+    parent = Parent("team-a", name, UID, labels or {}, spec)
+    known = Settings(trainer_image="registry.local/trainer:1", **settings)
     if kind == "prepare":
-        return prepare_job(*of_job)
-    return train_job(*of_job, report=PREPARE_REPORT, plan=plan_of(*(change for change in changes if "gpu" in change)))
+        return prepare_job(parent, number, known)
+    plan = plan_of(*(change for change in changes if "gpu" in change))
+    return train_job(parent, number, known, report=PREPARE_REPORT, plan=plan)
 
 
 def pod_of(manifest: Json) -> Json:
@@ -195,9 +189,8 @@ def test_a_card_is_found_by_any_clouds_label() -> None:
 
 @pytest.mark.parametrize("gpu", [gpu.name for gpu in catalogue() if gpu.node_labels or gpu.is_cpu])
 def test_no_affinity_is_empty(gpu: str) -> None:
-    manifest = train_job(
-        "team-a", NAME, UID, {}, job(f"gpu.type={gpu}").spec, 1, SETTINGS, report=PREPARE_REPORT, plan=plan_of()
-    )
+    parent = Parent("team-a", NAME, UID, {}, job(f"gpu.type={gpu}").spec)
+    manifest = train_job(parent, 1, SETTINGS, report=PREPARE_REPORT, plan=plan_of())
     affinity = pod_of(manifest).get("affinity", {}).get("nodeAffinity", {})
     assert all(selector["nodeSelectorTerms"] for selector in affinity.values())
 
