@@ -1,6 +1,5 @@
 """``ftj status``: the jobs in a cluster, asked of kubectl; also as ``kubectl ftj``."""
 
-import codecs
 import json
 import os
 import re
@@ -9,8 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from typing import IO, Annotated
 
 import typer
@@ -24,8 +22,10 @@ from finetune_cli.show_status import Document, Job, full_name, job_line, job_vie
 RESOURCE = "finetunejobs.finetune.dev"
 PIPE_WIDTH = 200
 """Columns where there is no terminal to ask: a reader such as grep wants each job on one line."""
+SECONDS, LONGEST_SECONDS = 1.0, 10.0
+"""Between two questions of one who watches: ten times the time that an answer takes, within these."""
 TRIES = 60
-"""A watch that has worked is begun again so often, a second apart, while the cluster cannot be reached."""
+"""How often in a row one who watches asks again while the cluster cannot be reached."""
 KLOG = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d")
 """How lines begin that kubectl logs for its developers; what it tells people follows them."""
 
@@ -78,45 +78,35 @@ def plugin() -> None:
 
 def _watch(kubectl: "Kubectl", display: "Display", name: str | None) -> int:
     """Show the jobs as they change; for one job, until it is finished. Gives the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that kubectl is ended too
-    with closing(_changes(kubectl)) as changes:
-        for jobs in changes:
-            display.show(jobs)
-            if name is not None and not jobs:
-                _say(f"{name} was deleted")
-                return FAILED
-            if name is not None and jobs[0].finished:
-                return DONE if jobs[0].phase == "Succeeded" else FAILED
-    raise AssertionError("changes never end")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the terminal is left in order
+    for jobs in _asked_again_and_again(kubectl):
+        display.show(jobs)
+        if name is not None and not jobs:
+            _say(f"{name} was deleted")
+            return FAILED
+        if name is not None and jobs[0].finished:
+            return DONE if jobs[0].phase == "Succeeded" else FAILED
+    raise AssertionError("it never ends")
 
 
-def _changes(kubectl: "Kubectl") -> Generator[list[Job]]:
-    """All jobs, again after every change, for ever.
-
-    A watch ends: API servers close it after half an hour or more, and networks fail. Then the jobs are read anew.
-    """
+def _asked_again_and_again(kubectl: "Kubectl") -> Iterator[list[Job]]:
+    """All jobs as they are, for ever; a cluster that cannot be reached for a while is waited for."""
     jobs: dict[tuple[str, str], Job] = {}
     worked, failures = False, 0
     while True:
+        asked = time.monotonic()
         try:
-            listed = [Job(document) for document in kubectl.get()]
-            jobs = {_key(job): job.seen_after(jobs.get(_key(job))) for job in listed}
-            yield list(jobs.values())
-            with closing(kubectl.watch()) as events:
-                for event in events:
-                    job = Job(event["object"])
-                    if event["type"].text == "DELETED":
-                        jobs.pop(_key(job), None)
-                    elif event["type"].text in ("ADDED", "MODIFIED"):
-                        jobs[_key(job)] = job.seen_after(jobs.get(_key(job)))
-                    worked, failures = True, 0
-                    yield [jobs[key] for key in sorted(jobs)]
+            listed = [Job(document) for document in kubectl.get(may_be_gone=worked)]
             worked, failures = True, 0
         except KubectlFailed:
             failures += 1
             if not worked or failures > TRIES:
                 raise
-        time.sleep(1)
+        pause = min(max(SECONDS, 10 * (time.monotonic() - asked)), LONGEST_SECONDS)
+        if not failures:
+            jobs = {_key(job): job.seen_after(jobs.get(_key(job))) for job in listed}
+            yield list(jobs.values())
+        time.sleep(pause)
 
 
 def _key(job: Job) -> tuple[str, str]:
@@ -174,98 +164,65 @@ class Kubectl:
 
     def __init__(self, question: list[str]) -> None:
         self._question = question
-        self._told = ""
+        self._told: set[str] = set()
+        """What was said since it last had nothing to say: nobody wants to read it every second."""
 
-    def get(self) -> list[Document]:
-        """The jobs as they are now.
+    def get(self, *, may_be_gone: bool = False) -> list[Document]:
+        """The jobs as they are now; ``may_be_gone``: it is no error that the one asked for is not there.
 
         Raises:
             KubectlFailed: it could not tell.
         """
-        return [
-            job
-            for answer in self._run("--output=json")
-            for job in (answer["items"].items() if answer["kind"].text == "List" else [answer])
-        ]
-
-    def watch(self) -> Generator[Document]:
-        """The events of the jobs, the first of each being how it is now; ends when the cluster ends the watch.
-
-        Raises:
-            KubectlFailed: it could not tell, or no longer.
-        """
-        return self._run("--output=json", "--watch", "--output-watch-events")
-
-    def _run(self, *options: str) -> Generator[Document]:
+        text = self._run("--output=json", "--request-timeout=30s", *(["--ignore-not-found"] if may_be_gone else []))
+        if may_be_gone and not text.strip():
+            return []
         try:
-            process = subprocess.Popen(
-                ["kubectl", "get", *options, *self._question], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            answer = Document(json.loads(text))
+        except ValueError as error:
+            self._tell(f"kubectl: not the JSON that was asked for: {Document(text[:80]).text!r}")
+            raise KubectlFailed from error
+        return answer["items"].items() if answer["kind"].text == "List" else [answer]
+
+    def _run(self, *options: str) -> str:
+        command = ["kubectl", "get", *options, *self._question]
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except OSError as error:
             self._tell(f"cannot run kubectl ({error.strerror}): install it, and log in to the cluster with it")
             raise KubectlFailed from error
         assert process.stdout is not None
         assert process.stderr is not None
-        listener = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+        said: list[str] = []
+        listener = threading.Thread(target=self._listen, args=(process.stderr, said), daemon=True)
         listener.start()
         try:
-            yield from read_documents(_chunks(process.stdout))
-            process.wait()
-        except ValueError as error:
-            self._tell(f"kubectl: {error}")
-            raise KubectlFailed from error
+            text = process.stdout.read().decode(errors="replace")
         finally:
-            process.terminate()  # where the caller needs no more of it; else it has ended
+            process.terminate()  # where we are interrupted; else it has ended
             process.wait()
             listener.join(timeout=5)
             process.stdout.close()
         if process.returncode != 0:
-            if not self._told:
+            if not said:
                 self._tell(f"kubectl ended with {process.returncode}")
             raise KubectlFailed
-        self._told = ""
+        if not said:
+            self._told.clear()
+        return text
 
-    def _listen(self, lines: IO[bytes]) -> None:
+    def _listen(self, lines: IO[bytes], said: list[str]) -> None:
         """Pass on at once what kubectl tells: it may be how to log in."""
         with lines:
             for line in lines:
                 text = Document(line.decode(errors="replace")).text
                 if text and not KLOG.match(text):
+                    said.append(text)
                     self._tell(f"kubectl: {text}")
 
     def _tell(self, line: str) -> None:
-        """Not twice in a row, while it is tried again and again."""
-        if line != self._told:
+        if line not in self._told:
             _say(line)
-        self._told = line
-
-
-def read_documents(chunks: Iterable[str]) -> Iterator[Document]:
-    """The JSON objects in a stream of text that was cut anywhere.
-
-    Raises:
-        ValueError: it is not a stream of JSON objects.
-    """
-    decoder = json.JSONDecoder()
-    text = ""
-    for chunk in chunks:
-        text = (text + chunk).lstrip()
-        while text.rstrip().endswith("}"):  # else its last object is not whole, which would be costly to find by trying
-            try:
-                value, end = decoder.raw_decode(text)
-            except json.JSONDecodeError:
-                break
-            yield Document(value)
-            text = text[end:].lstrip()
-        if text and not text.startswith("{"):
-            raise ValueError(f"not the JSON that was asked for: {Document(text[:80]).text!r}")
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[str]:
-    """What can be read of a stream, as soon as it can be read."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    while chunk := os.read(stream.fileno(), 2**16):
-        yield decoder.decode(chunk)
+        self._told.add(line)
 
 
 def _say(line: str) -> None:
