@@ -39,23 +39,28 @@ _SOURCES = {
     "etcd": _Source("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kube-apiserver"),
     "kube-controller-manager": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kube-controller-manager"),
+    "kube-proxy": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kube-proxy"),
+    "kube-scheduler": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kube-scheduler"),
     "kubectl": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kubectl"),
+    "kubelet": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kubelet"),
+    "coredns": _Source("coredns", "github.com/coredns/coredns"),
+    "prometheus": _Source("prometheus", "github.com/prometheus/prometheus", "/cmd/prometheus"),
     "promtool": _Source("prometheus", "github.com/prometheus/prometheus", "/cmd/promtool"),
 }
 
 
-def go_binary(name: str, say: Callable[[str], None]) -> Path:
+def go_binary(name: str, say: Callable[[str], None], *, pinned: bool = False) -> Path:
     """The binary of that name: this machine's own, else built on first use and kept in the user's cache.
 
-    etcd, kube-apiserver, kube-controller-manager, kubectl and promtool are looked for in the folder that
-    ``KUBEBUILDER_ASSETS`` names (setup-envtest fills it with etcd, kube-apiserver and kubectl), then on PATH, whatever
-    their version. versitygw is always the pinned one.
+    Those of the machine are looked for in the folder that ``KUBEBUILDER_ASSETS`` names (setup-envtest fills it with
+    etcd, kube-apiserver and kubectl), then on PATH, whatever their version. versitygw is always the pinned one, and
+    with ``pinned`` so is any other, for parts that must suit each other.
 
     Raises:
         GoMissing: it is neither here nor built yet, and there is no Go.
     """
     source = _SOURCES[name]
-    if source.found_elsewhere and (found := _found(name)) is not None:
+    if source.found_elsewhere and not pinned and (found := _found(name)) is not None:
         return found
     version = _version(source)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetune-operator" / "bin"
