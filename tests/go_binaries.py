@@ -44,6 +44,7 @@ _SOURCES = {
     "kubectl": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kubectl"),
     "kubelet": _Source("kubernetes", "k8s.io/kubernetes", "/cmd/kubelet"),
     "coredns": _Source("coredns", "github.com/coredns/coredns"),
+    "helm": _Source("helm", "helm.sh/helm/v4", "/cmd/helm"),
     "prometheus": _Source("prometheus", "github.com/prometheus/prometheus", "/cmd/prometheus"),
     "promtool": _Source("prometheus", "github.com/prometheus/prometheus", "/cmd/promtool"),
 }
