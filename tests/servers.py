@@ -64,7 +64,8 @@ def s3_server(
     )
     options = ["--cert", str(certificate), "--key", str(key)] if certificate else []
     # Metadata in files of their own: extended attributes are not to be had on every file system.
-    command = [binary, "--port", f"{HOST}:{port}", "--quiet", *options, "posix", "--sidecar", metadata, root]
+    command: list[str | Path] = [binary, "--port", f"{HOST}:{port}", "--quiet", *options]
+    command += ["posix", "--sidecar", metadata, root]
     environment = {"ROOT_ACCESS_KEY_ID": server.access_key, "ROOT_SECRET_ACCESS_KEY": server.secret_key}
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

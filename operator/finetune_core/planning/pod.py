@@ -8,8 +8,9 @@ from finetune_core.planning.memory import USABLE_SHARE
 
 MIB = 2**20
 
-CPU_CORES = 2
-"""Without a card the cores do the work: as many as any machine has; with no limit set, more are used where idle."""
+CPU_CORES = 1
+"""Without a card the cores do the work, but no limit is set, so idle ones are used whatever is asked for. Not two: of a
+machine with two, Kubernetes hands out less (1.93 on GKE, "Plan node sizes"), and the pod would never find a place."""
 GPU_CORES = 3
 """One thread feeds the card, autograd's second one runs the backward pass, uploads and hashing take the third.
 Not four: the smallest machines with a T4, A10G, L4 (g4dn.xlarge, g5.xlarge, g2-standard-4) have four, of which

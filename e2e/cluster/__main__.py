@@ -1,0 +1,30 @@
+"""``python -m e2e.cluster up|down|status``."""
+
+import argparse
+import sys
+
+from e2e.cluster.life import CannotRun, down, status, up
+
+
+def main() -> None:
+    """Do what is asked; 1 where it cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "status"))
+    command = parser.parse_args().command
+    try:
+        if command == "up":
+            up(say)
+        elif command == "down":
+            down()
+    except CannotRun as error:
+        sys.exit(str(error))
+    print(status())
+
+
+def say(line: str) -> None:
+    """Tell the person at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Start the cluster, end it, and say how it is."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from control_plane import wait_for
+from e2e import images
+from e2e.cluster import inside
+from e2e.cluster.certificates import make_certificate
+from e2e.cluster.cluster import Cluster
+from e2e.cluster.control_plane import control_plane
+from e2e.cluster.daemon import Daemon
+from e2e.cluster.machine import (
+    CannotRun,
+    Say,
+    check_machine,
+    leftovers,
+    make_cgroup,
+    make_network,
+    remove_cgroup,
+    remove_network,
+)
+from e2e.cluster.node import PAUSE_IMAGE, container_runtime, node_agents
+from e2e.cluster.places import (
+    AUDIT_LOG,
+    IMAGES,
+    KUBECONFIG,
+    LOGS,
+    NAME,
+    NODE_ADDRESS,
+    PROMETHEUS_PORT,
+    REPOSITORY,
+    ROOT,
+    RUN,
+    SOCKET,
+)
+from e2e.cluster.services import S3_FROM_PODS, beside_kubernetes, s3_objects, s3_server
+from go_binaries import go_binary
+
+START_SECONDS = 90
+STOP_SECONDS = 30
+_PROCESS = RUN / "process.json"
+"""The first process of the namespaces: its number, and when it began, lest another has its number by now."""
+_BINARIES = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+    "coredns",
+    "versitygw",
+    "prometheus",
+    "helm",
+)
+
+
+def up(say: Say) -> Cluster:
+    """The running cluster with this checkout's images in it: started if it is not, brought up to date if it is.
+
+    Raises:
+        CannotRun: this machine cannot run one, or it did not start.
+    """
+    with _alone():
+        check_machine(IMAGES.exists(), say)
+        binaries = {name: go_binary(name, say, pinned=True) for name in _BINARIES}
+        operator, trainer = images.build("operator", say), images.build("trainer", say)
+        if _process() is None:
+            _clear()
+            _start(binaries, say)
+        for image in (operator, trainer):
+            images.import_into(image, SOCKET, say=say)
+        cluster = Cluster(
+            kubeconfig=KUBECONFIG,
+            programs={name: binaries[name] for name in ("kubectl", "helm")},
+            operator_image=operator.reference,
+            trainer_image=trainer.reference,
+            s3=s3_server(),
+            s3_from_pods=S3_FROM_PODS,
+            prometheus=f"http://{NODE_ADDRESS}:{PROMETHEUS_PORT}",
+            audit_log=AUDIT_LOG,
+        )
+        cluster.apply(*s3_objects())
+        wait_for(lambda: cluster.node_is_ready(NAME), START_SECONDS)
+        return cluster
+
+
+def down() -> None:
+    """End the cluster and everything in it. Images stay in the cache.
+
+    Raises:
+        CannotRun: something of it is still there.
+    """
+    with _alone():
+        if (process := _process()) is not None:
+            os.kill(process, signal.SIGTERM)
+            with suppress(TimeoutError):
+                wait_for(lambda: _process() is None, STOP_SECONDS)
+            if _process() is not None:
+                os.kill(process, signal.SIGKILL)
+                wait_for(lambda: _process() is None, STOP_SECONDS)
+        _clear()
+        if left := leftovers():
+            raise CannotRun("left behind:\n" + "\n".join(left))
+
+
+def status() -> str:
+    """One line for a person."""
+    if _process() is None:
+        return "down"
+    return f"up; export KUBECONFIG={KUBECONFIG}" if inside.READY.exists() else "starting"
+
+
+def _start(binaries: dict[str, Path], say: Say) -> None:
+    started = time.monotonic()
+    for folder in (RUN, LOGS, IMAGES):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_certificate()
+    daemons = [
+        container_runtime(),
+        *control_plane(binaries),
+        *beside_kubernetes(binaries),
+        *node_agents(binaries),
+    ]
+    inside.DAEMONS.write_text(json.dumps([daemon.to_dict() for daemon in daemons]))
+    make_network()
+    make_cgroup()
+    try:
+        _enter()
+        wait_for(_ready, START_SECONDS)
+    except TimeoutError as error:
+        raise CannotRun(f"the cluster did not start: see {LOGS}") from error
+    assert images.pause_image(SOCKET, say) == PAUSE_IMAGE
+    say(f"the cluster runs after {time.monotonic() - started:.0f} s")
+
+
+def _enter() -> None:
+    """Start the first process in namespaces of its own; it outlives this one."""
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command = ["nsenter", f"--net=/run/netns/{NAME}", *namespaces, sys.executable, "-m", "e2e.cluster.inside"]
+    with (LOGS / "inside.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    first = int(wait_for(lambda: children.read_text().strip()))
+    _PROCESS.write_text(json.dumps({"process": first, "began": _began(first)}))
+
+
+def _ready() -> bool:
+    if _process() is None:
+        raise CannotRun(f"the cluster did not start: {(LOGS / 'inside.log').read_text().strip()}")
+    return inside.READY.exists()
+
+
+def _process() -> int | None:
+    """The first process, if it runs."""
+    if not _PROCESS.exists():
+        return None
+    noted = json.loads(_PROCESS.read_text())
+    return noted["process"] if _began(noted["process"]) == noted["began"] else None
+
+
+def _began(process: int) -> str | None:
+    """When it began, in the kernel's ticks since the machine did (proc(5), stat, field 22); None: it is no more."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _clear() -> None:
+    """Remove all but the images."""
+    remove_network()
+    remove_cgroup()
+    if RUN.exists():
+        shutil.rmtree(RUN)
+    with suppress(OSError):
+        Path("/var/lib/kubelet").rmdir()  # the mount point that was made; one with anything in it is not ours
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time starts or ends it."""
+    ROOT.mkdir(parents=True, exist_ok=True)
+    with (ROOT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+__all__ = ["CannotRun", "Daemon", "down", "leftovers", "status", "up"]

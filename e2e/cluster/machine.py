@@ -1,0 +1,142 @@
+"""What this machine must have, and what the cluster takes of it besides processes: a network namespace and a cgroup."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e.cluster.node import CNI_BINARIES
+from e2e.cluster.places import CABLE_BITS, CACHE, HOST_ADDRESS, NAME, NETWORK, NODE_ADDRESS
+
+Say = Callable[[str], None]
+
+DISK_BYTES = 45 * 10**9
+"""With torch an image takes 6 GB in buildah and 12 GB in containerd, and 11 GB more while it is committed."""
+
+_PROGRAMS = {
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "gcc": "gcc",
+}
+"""Program, and the Debian package that has it."""
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class CannotRun(Exception):
+    """The cluster cannot run on this machine; the message is for its person."""
+
+
+def check_machine(images_are_there: bool, say: Say) -> None:
+    """See that this machine can run the cluster; with ``CI`` set, install the Debian packages that it lacks.
+
+    Raises:
+        CannotRun: it cannot; with the reason, and what to do.
+    """
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise CannotRun("a cluster of our own needs Linux and root: use --use-existing with a cluster you have")
+    missing = sorted({package for program, package in _PROGRAMS.items() if shutil.which(program) is None})
+    if not (CNI_BINARIES / "bridge").exists():
+        missing.append("containernetworking-plugins")
+    if missing:
+        line = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
+        if not os.environ.get("CI") or shutil.which("apt-get") is None:
+            raise CannotRun(f"programs are missing: {' '.join(line)}")
+        say(f"installing {', '.join(missing)} ...")
+        quiet = {
+            "check": True,
+            "stdout": subprocess.DEVNULL,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        }
+        subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
+        subprocess.run(line, **quiet)  # type: ignore[call-overload]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(CACHE).free
+    if not images_are_there and free < DISK_BYTES:
+        raise CannotRun(f"{CACHE} has {free / 1e9:.0f} GB free, images and builds need {DISK_BYTES / 1e9:.0f} GB")
+
+
+def make_network() -> None:
+    """A network namespace, and a cable from this machine to it; its routes and rules are nobody else's.
+
+    Raises:
+        CannotRun: something here uses its addresses.
+    """
+    if "dev" in _run("ip", "route", "show", "root", NETWORK).stdout:
+        raise CannotRun(f"this machine has a route into {NETWORK}, which the cluster would take")
+    inside = ("ip", "-netns", NAME)
+    for line in (
+        ("ip", "netns", "add", NAME),
+        ("ip", "link", "add", NAME, "type", "veth", "peer", "name", "eth0", "netns", NAME),
+        ("ip", "address", "add", f"{HOST_ADDRESS}/{CABLE_BITS}", "dev", NAME),
+        ("ip", "link", "set", NAME, "up"),
+        (*inside, "link", "set", "lo", "up"),
+        (*inside, "address", "add", f"{NODE_ADDRESS}/{CABLE_BITS}", "dev", "eth0"),
+        (*inside, "link", "set", "eth0", "up"),
+        # Service addresses need a route to be rewritten from. Nothing goes that way: this machine forwards nothing.
+        (*inside, "route", "add", "default", "via", HOST_ADDRESS),
+        ("ip", "netns", "exec", NAME, "sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"),
+    ):
+        if (ended := _run(*line)).returncode:
+            remove_network()
+            raise CannotRun(f"{' '.join(line)}: {ended.stderr.strip()}")
+
+
+def remove_network() -> None:
+    """The namespace, and with it the cable and every rule."""
+    _run("ip", "netns", "delete", NAME)
+    _run("ip", "link", "delete", NAME)
+
+
+def make_cgroup() -> None:
+    """Where kubelet keeps the pods'."""
+    for folder in _cgroup_roots():
+        (folder / NAME).mkdir(exist_ok=True)
+    cpuset = _CGROUPS / "cpuset"
+    if cpuset.exists():  # version 1: a new one has no processors and no memory, and takes no process
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            (cpuset / NAME / name).write_text((cpuset / name).read_text())
+
+
+def remove_cgroup() -> None:
+    """Once nothing runs in it."""
+    for folder in _cgroup_roots():
+        for inner in sorted((folder / NAME).glob("**/"), reverse=True):
+            if inner.exists():
+                inner.rmdir()
+
+
+def leftovers() -> list[str]:
+    """What of a cluster can be found on this machine; nothing, after its end."""
+    found = [line for line in _run("ip", "netns", "list").stdout.splitlines() if NAME in line]
+    found += [line for line in _run("ip", "-oneline", "link").stdout.splitlines() if f" {NAME}" in line]
+    found += [line for line in _run("iptables-save").stdout.splitlines() if "KUBE" in line or NETWORK[:6] in line]
+    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(CACHE) in line or "kubelet" in line]
+    found += [str(folder / NAME) for folder in _cgroup_roots() if (folder / NAME).exists()]
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = command.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue  # it has ended
+        if str(CACHE / "cluster") in line or "e2e.cluster.inside" in line:
+            found.append(f"process {command.parent.name}: {line[:200]}")
+    return found
+
+
+def _cgroup_roots() -> list[Path]:
+    if (_CGROUPS / "cgroup.controllers").exists():
+        return [_CGROUPS]
+    return [folder for folder in _CGROUPS.iterdir() if (folder / "cgroup.procs").exists() and not folder.is_symlink()]
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True)
