@@ -1,7 +1,7 @@
 """Build both images with docker or buildah, whichever works here: ``make images``.
 
-From the environment: ``IMAGE_TAG`` (the project's version), ``IMAGE_PREFIX`` (none; for example ``registry.example/ai/``)
-and ``BASE_IMAGE`` (Debian's, from its public registry).
+From the environment: ``IMAGE_TAG`` (default: the project's version), ``IMAGE_PREFIX`` (none; for example
+``registry.example/ai/``) and ``BASE_IMAGE`` (Debian's, from its public registry).
 """
 
 import ast
@@ -73,7 +73,7 @@ def _builder() -> Sequence[str]:
         return ("docker", "build")
     if shutil.which("buildah"):
         return ("buildah", *BUILDAH_BUILD)
-    sys.exit("neither docker with a running engine nor buildah is here: install one, for example apt-get install buildah")
+    sys.exit("neither docker with a running engine nor buildah is here: apt-get install buildah")
 
 
 @contextmanager

@@ -1,0 +1,300 @@
+"""The images that the test cluster runs, from the checkout into containerd; no registry and no docker needed.
+
+They are built by buildah in a store of their own, on a base that debootstrap makes. The trainer's dependencies are one
+layer of some 6 GB; it is built once for each set of them and sent to containerd once, whatever changes in the code.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from e2e.build_images import BUILDAH_BUILD, DOCKERFILES, REPOSITORY, Name, build_options
+
+STORE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetune-operator" / "buildah"
+"""Nothing of the user's own images is touched."""
+
+BASE = "localhost/finetune-base:bookworm"
+BASE_AGE = timedelta(days=30)
+"""Then it is made anew, for Debian's corrections; the layers above it are too."""
+
+PAUSE = "localhost/finetune-pause:e2e"
+PAUSE_SOURCE = Path(__file__).with_name("pause.c")
+
+COLD_GB: dict[Name, int] = {"operator": 2, "trainer": 20}
+"""Free disk for all layers; buildah holds the trainer's dependencies twice while it stores them."""
+WARM_GB = 1
+"""Free disk for the layer of the project alone."""
+
+Say = Callable[[str], None]
+
+
+class ImageError(Exception):
+    """An image could not be made or brought into containerd: one line that says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image in the store."""
+
+    reference: str
+    """Its name, in the store, in containerd and in manifests."""
+
+    id: str
+    """Digest of its configuration: the same id is the same image."""
+
+
+def base_image(say: Say) -> str:
+    """Reference of a minimal Debian 12 in the store, made by debootstrap where it is missing or old."""
+    found = _inspect(BASE)
+    if found and datetime.now(UTC) - datetime.fromisoformat(found["OCIv1"]["created"][:19] + "+00:00") < BASE_AGE:
+        return BASE
+    _need(1, STORE, BASE)
+    started = time.monotonic()
+    with TemporaryDirectory(dir=_temporary(), ignore_cleanup_errors=True) as folder:
+        _run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
+        # What debootstrap downloaded, and what it took over from this machine.
+        for leftover in (
+            "var/cache/apt/archives/*.deb",
+            "var/cache/apt/*.bin",
+            "var/lib/apt/lists/*_*",
+            "var/log/*.log",
+        ):
+            for path in Path(folder).glob(leftover):
+                path.unlink()
+        for name in ("resolv.conf", "hostname"):
+            (Path(folder) / "etc" / name).unlink(missing_ok=True)
+        container = _buildah("from", "scratch")
+        try:
+            _buildah("add", "--quiet", container, folder, "/")
+            _buildah("commit", "--quiet", container, BASE)
+        finally:
+            _buildah("rm", container)
+    say(f"{BASE}: made by debootstrap in {time.monotonic() - started:.0f} s")
+    return BASE
+
+
+def build(name: Name, say: Say) -> Image:
+    """Build an image from the checkout; what did not change is not built again.
+
+    Raises:
+        ImageError: too little disk is free, or the build failed.
+    """
+    base, reference = base_image(say), f"localhost/finetune-{name}:e2e"
+    before = _inspect(reference)
+    dependencies, stamp = _dependencies(name), STORE / f"{name}.dependencies"
+    cold = not before or not stamp.exists() or stamp.read_text() != dependencies
+    if cold:  # first of all away with what no build can use again
+        if before:
+            _buildah("rmi", "--force", before["FromImageID"])
+        _buildah("rmi", "--prune")
+    _need(COLD_GB[name] if cold else WARM_GB, STORE, reference)
+    if cold:
+        say(f"{reference}: all layers are built, which takes {'minutes' if name == 'trainer' else 'a minute'}")
+    started = time.monotonic()
+    with build_options(name, reference, base) as options:
+        _buildah(*BUILDAH_BUILD, *options, log=STORE / f"{name}.log")
+    stamp.write_text(dependencies)
+    built = _inspect(reference)
+    assert built is not None
+    if before and not cold and before["FromImageID"] != built["FromImageID"]:
+        _buildah("rmi", before["FromImageID"])
+    megabytes = sum(layer["size"] for layer in json.loads(built["Manifest"])["layers"]) / 1e6
+    say(f"{reference}: built in {time.monotonic() - started:.1f} s, {megabytes:,.0f} MB")
+    return Image(reference=reference, id=f"sha256:{built['FromImageID']}")
+
+
+def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str = "k8s.io") -> None:
+    """Bring an image into containerd, which is sent only the layers that it does not hold.
+
+    Raises:
+        ImageError: too little disk is free, or containerd refused.
+    """
+    ctr = ["ctr", "--address", str(containerd_socket), "--namespace", namespace]
+    before = _id_in_containerd(ctr, image.reference)
+    if before == image.id:
+        say(f"{image.reference}: containerd has it")
+        return
+    started = time.monotonic()
+    inspected = _inspect(image.id.removeprefix("sha256:"))
+    if inspected is None:
+        raise ImageError(f"{image.reference} ({image.id}) is not in the store any more: build it again")
+    layers = {layer["digest"]: layer["size"] for layer in json.loads(inspected["Manifest"])["layers"]}
+    held = layers.keys() & set(_run([*ctr, "content", "ls", "--quiet"]).split())
+    new = sum(size for digest, size in layers.items() if digest not in held)
+    # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
+    _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
+    with TemporaryDirectory(dir=_temporary()) as name:
+        folder = Path(name)
+        for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
+            with (folder / digest.removeprefix("sha256:")).open("wb") as placeholder:
+                placeholder.truncate(layers[digest])
+        _buildah("push", "--quiet", image.id, f"dir:{folder}")
+        for digest in held:
+            (folder / digest.removeprefix("sha256:")).unlink()
+        _send(folder, image.reference, [*ctr, "images", "import", "-"])
+    if before and namespace == "k8s.io":
+        # The name that kubelet's side of containerd gave the old image would keep its layers.
+        subprocess.run([*ctr, "images", "rm", before], capture_output=True)
+    say(f"{image.reference}: {new / 1e6:,.0f} MB into containerd in {time.monotonic() - started:.1f} s")
+
+
+def pause_image(containerd_socket: Path, say: Say) -> str:
+    """Reference of an image in containerd whose one program holds a pod's namespaces and reaps its orphans."""
+    ctr = ["ctr", "--address", str(containerd_socket), "--namespace", "k8s.io"]
+    with TemporaryDirectory(dir=_temporary()) as folder:
+        binary = Path(folder) / "pause"
+        _run(["gcc", "-Os", "-static", "-s", "-o", str(binary), str(PAUSE_SOURCE)])
+        layer = _tar({"pause": (binary.read_bytes(), 0o755)})
+    config = {
+        "architecture": _run(["dpkg", "--print-architecture"]),
+        "os": "linux",
+        "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    packed = json.dumps(config).encode()
+    if _id_in_containerd(ctr, PAUSE) != f"sha256:{hashlib.sha256(packed).hexdigest()}":
+        manifest = [{"Config": "config.json", "RepoTags": [PAUSE], "Layers": ["layer.tar"]}]
+        files = {"manifest.json": json.dumps(manifest).encode(), "config.json": packed, "layer.tar": layer}
+        archive = _tar({name: (data, 0o644) for name, data in files.items()})
+        _run([*ctr, "images", "import", "-"], given=archive)
+        say(f"{PAUSE}: {len(archive) / 1e6:.1f} MB into containerd")
+    return PAUSE
+
+
+def _dependencies(name: Name) -> str:
+    """Changes when the large layers of an image do."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    base = _inspect(BASE)
+    of_image = (
+        base and base["FromImageID"],
+        (REPOSITORY / DOCKERFILES[name]).read_text(),
+        (REPOSITORY / "constraints.txt").read_text(),
+        project["dependencies"],
+        project["optional-dependencies"][name],
+    )
+    return hashlib.sha256(repr(of_image).encode()).hexdigest()
+
+
+def _need(gigabytes: float, where: Path, what: str) -> None:
+    where.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(where).free / 1e9
+    if free < gigabytes:
+        raise ImageError(f"{what} needs {gigabytes:.0f} GB of disk, {free:.1f} GB are free at {where}: free some")
+
+
+def _mirror() -> list[str]:
+    """Where this machine has Debian 12 from, if it is one; else debootstrap takes Debian's own address."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Codename: bookworm"]
+    found = subprocess.run(asked, capture_output=True, text=True).stdout.split() if shutil.which("apt-get") else []
+    return found[:1]
+
+
+def _id_in_containerd(ctr: Sequence[str], reference: str) -> str | None:
+    """Id of the image that has this name in containerd."""
+    rows = _run([*ctr, "images", "ls", f"name=={reference}"]).splitlines()[1:]
+    if not rows:
+        return None
+    manifest = json.loads(_run([*ctr, "content", "get", rows[0].split()[2]]))
+    return str(manifest["config"]["digest"])
+
+
+def _inspect(reference: str) -> dict[str, Any] | None:
+    """What buildah says of an image; None where there is none of that name."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run([*_command(), "inspect", "--type", "image", reference], capture_output=True, text=True)
+    return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+
+
+def _buildah(*arguments: str, log: Path | None = None) -> str:
+    return _run([*_command(), *arguments], log=log)
+
+
+def _command() -> list[str]:
+    return ["buildah", "--root", f"{STORE}/root", "--runroot", f"{STORE}/run", "--storage-driver", "overlay"]
+
+
+def _temporary() -> Path:
+    """Not /tmp, which may be small or memory."""
+    folder = STORE / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None = None) -> str:
+    """Output of a command, to the end of which is waited."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if log else subprocess.PIPE,
+            env=os.environ | {"TMPDIR": str(_temporary())},
+        )
+    except FileNotFoundError as error:
+        raise ImageError(f"{command[0]} is not installed: apt-get install buildah debootstrap gcc") from error
+    output = done.stdout.decode(errors="replace").strip()
+    if log:
+        log.write_text(output + "\n")
+    if done.returncode:
+        said = output if log else done.stderr.decode(errors="replace").strip()
+        last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
+        raise ImageError(f"{' '.join(command[:1])} failed: {last}" + (f" (all of it: {log})" if log else ""))
+    return output
+
+
+def _send(folder: Path, reference: str, command: Sequence[str]) -> None:
+    """Give what buildah pushed into a folder to a command, as a tar in OCI's layout; the folder is empty then."""
+    (folder / "version").unlink()
+    manifest = (folder / "manifest.json").read_bytes()
+    digest = hashlib.sha256(manifest).hexdigest()
+    (folder / "manifest.json").rename(folder / digest)
+    entry = {
+        "mediaType": json.loads(manifest)["mediaType"],
+        "digest": f"sha256:{digest}",
+        "size": len(manifest),
+        "annotations": {"org.opencontainers.image.ref.name": reference},
+    }
+    layout = {"oci-layout": {"imageLayoutVersion": "1.0.0"}, "index.json": {"schemaVersion": 2, "manifests": [entry]}}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as tar:
+                for name, content in layout.items():
+                    _add(tar, name, json.dumps(content).encode())
+                for path in sorted(folder.iterdir()):
+                    tar.add(path, arcname=f"blobs/sha256/{path.name}")
+                    path.unlink()  # so that a large layer is not on disk twice for longer than need be
+        except BrokenPipeError:
+            pass  # the command ended: its own words say why
+        said = process.stdout.read().decode(errors="replace").strip()
+    if process.returncode:
+        raise ImageError(f"{' '.join(command)} failed: {said.splitlines()[-1] if said else 'it said nothing'}")
+
+
+def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
+    """An archive of these names, contents and modes, the same for the same files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, (data, mode) in files.items():
+            _add(tar, name, data, mode)
+    return packed.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    tar.addfile(entry, io.BytesIO(data))
