@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from e2e.cluster.node import KUBELET_FOLDER
+from e2e.cluster.node import CORES, KUBELET_FOLDER
 from e2e.cluster.places import LOGS, RUN, SOCKET
 
 DAEMONS, READY = RUN / "daemons.json", RUN / "ready"
@@ -55,6 +55,24 @@ def _mount() -> None:
         f"--bind {KUBELET_FOLDER} /var/lib/kubelet",
     ):
         subprocess.run(["mount", *mount.split(" ")], check=True)
+    _claim_cores(CORES)
+
+
+def _claim_cores(number: int) -> None:
+    """Let kubelet, which reads it here, find so many cores: train pods that hold a GPU ask for three.
+
+    They are more NUMA nodes with the same cores, for what kubelet finds is also what it writes into cpusets. No
+    container sees this (each has a sysfs of its own), and nothing gets more time by it.
+    """
+    nodes, cores = Path("/sys/devices/system/node"), sorted(os.sched_getaffinity(0))
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", nodes], check=True)
+    for node in range(-(-number // len(cores))):
+        for core in cores:
+            topology = nodes / f"node{node}" / f"cpu{core}" / "topology"
+            topology.mkdir(parents=True)
+            (topology / "core_id").write_text(f"{core}\n")
+            (topology / "physical_package_id").write_text(f"{node}\n")
+        (nodes / f"node{node}" / "meminfo").write_text(f"Node {node} MemTotal: 0 kB\n")
 
 
 def _start_container_runtime(daemon: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.cluster.node import CNI_BINARIES
-from e2e.cluster.places import CABLE_BITS, CACHE, HOST_ADDRESS, NAME, NETWORK, NODE_ADDRESS
+from e2e.cluster.places import CABLE_BITS, CACHE, HOST_ADDRESS, NAME, NETWORK, NODE_ADDRESS, ROOT
 
 Say = Callable[[str], None]
 
@@ -120,14 +120,14 @@ def leftovers() -> list[str]:
     found = [line for line in _run("ip", "netns", "list").stdout.splitlines() if NAME in line]
     found += [line for line in _run("ip", "-oneline", "link").stdout.splitlines() if f" {NAME}" in line]
     found += [line for line in _run("iptables-save").stdout.splitlines() if "KUBE" in line or NETWORK[:6] in line]
-    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(CACHE) in line or "kubelet" in line]
+    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(ROOT) in line or "kubelet" in line]
     found += [str(folder / NAME) for folder in _cgroup_roots() if (folder / NAME).exists()]
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = command.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             continue  # it has ended
-        if str(CACHE / "cluster") in line or "e2e.cluster.inside" in line:
+        if str(ROOT) in line or "e2e.cluster.inside" in line:
             found.append(f"process {command.parent.name}: {line[:200]}")
     return found
 

@@ -23,6 +23,8 @@ CNI_FOLDER = RUN / "cni"
 CNI_BINARIES = Path("/usr/lib/cni")
 """Where Debian has them."""
 CGROUP = f"/{NAME}"
+CORES = 8
+"""What the node says it has, whatever is true."""
 
 
 def container_runtime() -> Daemon:

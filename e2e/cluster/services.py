@@ -78,7 +78,7 @@ def _s3(binary: Path) -> Daemon:
 
 
 def _prometheus(binary: Path) -> Daemon:
-    """Finds pods as the annotations of the chart ask for, which is how most people's Prometheus is set up."""
+    """Finds Services by the annotations that the chart gives them, as a Prometheus without an operator does."""
     path = RUN / "prometheus.json"
     path.write_text(json.dumps(_prometheus_config()))
     address = f"{NODE_ADDRESS}:{PROMETHEUS_PORT}"
@@ -87,25 +87,18 @@ def _prometheus(binary: Path) -> Daemon:
 
 
 def _prometheus_config() -> dict[str, Any]:
-    annotation = "__meta_kubernetes_pod_annotation_prometheus_io_"
+    annotation = "__meta_kubernetes_service_annotation_prometheus_io_"
     relabel = [
         {"source_labels": [f"{annotation}scrape"], "regex": "true", "action": "keep"},
-        {
-            "source_labels": ["__meta_kubernetes_pod_ip", f"{annotation}port"],
-            "separator": ":",
-            "target_label": "__address__",
-        },
         {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "pod_namespace"},
     ]
     return {
         "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
         "rule_files": [f"{RULES}/*.yaml"],
         "scrape_configs": [
             {
-                "job_name": "pods",
-                "honor_labels": True,  # a job's metrics are labelled with the job's namespace, not the operator's
-                "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(KUBECONFIG)}],
+                "job_name": "services",
+                "kubernetes_sd_configs": [{"role": "endpointslice", "kubeconfig_file": str(KUBECONFIG)}],
                 "relabel_configs": relabel,
             }
         ],
