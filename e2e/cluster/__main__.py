@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from e2e.cluster.life import CannotRun, down, status, up
+from e2e.images import ImageError
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
             up(say)
         elif command == "down":
             down()
-    except CannotRun as error:
+    except (CannotRun, ImageError) as error:
         sys.exit(str(error))
     print(status())
 

@@ -15,8 +15,8 @@ from e2e.cluster.places import (
     RUN,
     SOCKET,
 )
+from e2e.images import PAUSE
 
-PAUSE_IMAGE = "localhost/pause:e2e"
 KUBELET_FOLDER = RUN / "kubelet"
 """Mounted over /var/lib/kubelet, of which kubelet is told and still has parts of its own there."""
 CNI_FOLDER = RUN / "cni"
@@ -40,7 +40,7 @@ state = "/run/containerd"
 [grpc]
 address = "{SOCKET}"
 [plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{PAUSE_IMAGE}"
+sandbox_image = "{PAUSE}"
 restrict_oom_score_adj = true
 disable_apparmor = true
 [plugins."io.containerd.grpc.v1.cri".cni]

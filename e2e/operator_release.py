@@ -1,0 +1,84 @@
+"""The operator as Helm installs it."""
+
+import json
+from typing import Any
+
+from control_plane import wait_for
+from e2e.cluster.cluster import Cluster, Json
+from e2e.cluster.places import REPOSITORY
+
+RELEASE = NAMESPACE = "finetune-operator"
+CHART = REPOSITORY / "charts" / "finetune-operator"
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+
+
+class OperatorRelease:
+    """The one release in the cluster: installed, changed, looked at."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._values: Json | None = None
+
+    def install(self, **values: Any) -> None:
+        """Install it, or change it to these values; returns when all replicas are ready and one leads."""
+        if self._values != values:
+            self._cluster.apply(namespace(NAMESPACE))
+            self.helm("upgrade", "--install", **values)
+            self._values = values
+        self.wait_for_leader()
+
+    def helm(self, *command: str, **values: Any) -> str:
+        """Run a helm command on the release, with the values that every one has here and these."""
+        images = {"image": self._cluster.operator_image, "trainer.image": self._cluster.trainer_image}
+        everything = {
+            **{f"{key}.{part}": value for key, image in images.items() for part, value in _parts(image).items()},
+            "s3.endpointURL": self._cluster.s3_from_pods,
+            "settings.pollSeconds": 1,
+            **values,
+        }
+        options = [word for key, value in everything.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
+        where = ("--namespace", NAMESPACE, "--wait", "--timeout", "3m")
+        return self._cluster.helm(*command, RELEASE, CHART, *where, *options)
+
+    def uninstall(self) -> None:
+        """Remove it, until its pods are gone."""
+        self._values = None
+        self._cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
+        wait_for(lambda: not self.pods(), 60)
+
+    def pods(self) -> list[Json]:
+        """Its replicas."""
+        selector = "app.kubernetes.io/component!=test"
+        items: list[Json] = self._cluster.get("pods", "--namespace", NAMESPACE, "--selector", selector)["items"]
+        return items
+
+    def leader(self) -> str | None:
+        """Name of the pod that has the Lease and is there."""
+        leases = self._cluster.get("leases", "--namespace", NAMESPACE)["items"]
+        holders = {lease["spec"].get("holderIdentity") for lease in leases}
+        return next((pod["metadata"]["name"] for pod in self.pods() if pod["metadata"]["name"] in holders), None)
+
+    def wait_for_leader(self, other_than: str | None = None) -> str:
+        """Its name, once there is one, or another one."""
+
+        def found() -> str | None:
+            leader = self.leader()
+            return leader if leader != other_than else None
+
+        return wait_for(found, 60)
+
+    def kill(self, pod: str) -> None:
+        """Kill it at once: no signal that it could answer."""
+        options = ("--grace-period=0", "--force", "--wait=false")
+        self._cluster.kubectl("delete", "pod", pod, "--namespace", NAMESPACE, *options)
+
+
+def namespace(name: str) -> Json:
+    """A namespace that lets in only pods fit for the Pod Security level "restricted"."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+
+
+def _parts(image: str) -> dict[str, str]:
+    repository, _, tag = image.rpartition(":")
+    return {"repository": repository, "tag": tag}
