@@ -4,6 +4,7 @@ They are built by buildah in a store of their own, on a base that debootstrap ma
 layer of some 6 GB; it is built once for each set of them and sent to containerd once, whatever changes in the code.
 """
 
+import fcntl
 import hashlib
 import io
 import json
@@ -13,7 +14,8 @@ import subprocess
 import tarfile
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,32 +59,8 @@ class Image:
 
 def base_image(say: Say) -> str:
     """Reference of a minimal Debian 12 in the store, made by debootstrap where it is missing or old."""
-    found = _inspect(BASE)
-    if found and datetime.now(UTC) - datetime.fromisoformat(found["OCIv1"]["created"][:19] + "+00:00") < BASE_AGE:
-        return BASE
-    _need(1, STORE, BASE)
-    started = time.monotonic()
-    with TemporaryDirectory(dir=_temporary(), ignore_cleanup_errors=True) as folder:
-        _run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
-        # What debootstrap downloaded, and what it took over from this machine.
-        for leftover in (
-            "var/cache/apt/archives/*.deb",
-            "var/cache/apt/*.bin",
-            "var/lib/apt/lists/*_*",
-            "var/log/*.log",
-        ):
-            for path in Path(folder).glob(leftover):
-                path.unlink()
-        for name in ("resolv.conf", "hostname"):
-            (Path(folder) / "etc" / name).unlink(missing_ok=True)
-        container = _buildah("from", "scratch")
-        try:
-            _buildah("add", "--quiet", container, folder, "/")
-            _buildah("commit", "--quiet", container, BASE)
-        finally:
-            _buildah("rm", container)
-    say(f"{BASE}: made by debootstrap in {time.monotonic() - started:.0f} s")
-    return BASE
+    with _alone(say):
+        return _base_image(say)
 
 
 def build(name: Name, say: Say) -> Image:
@@ -91,25 +69,24 @@ def build(name: Name, say: Say) -> Image:
     Raises:
         ImageError: too little disk is free, or the build failed.
     """
-    base, reference = base_image(say), f"localhost/finetune-{name}:e2e"
-    before = _inspect(reference)
-    dependencies, stamp = _dependencies(name), STORE / f"{name}.dependencies"
-    cold = not before or not stamp.exists() or stamp.read_text() != dependencies
-    if cold:  # first of all away with what no build can use again
-        if before:
-            _buildah("rmi", "--force", before["FromImageID"])
-        _buildah("rmi", "--prune")
-    _need(COLD_GB[name] if cold else WARM_GB, STORE, reference)
-    if cold:
-        say(f"{reference}: all layers are built, which takes {'minutes' if name == 'trainer' else 'a minute'}")
-    started = time.monotonic()
-    with build_options(name, reference, base) as options:
-        _buildah(*BUILDAH_BUILD, *options, log=STORE / f"{name}.log")
-    stamp.write_text(dependencies)
-    built = _inspect(reference)
-    assert built is not None
-    if before and not cold and before["FromImageID"] != built["FromImageID"]:
-        _buildah("rmi", before["FromImageID"])
+    reference = f"localhost/finetune-{name}:e2e"
+    with _alone(say):
+        base, before = _base_image(say), _inspect(reference)
+        dependencies, stamp = _dependencies(name), STORE / f"{name}.dependencies"
+        cold = not before or not stamp.exists() or stamp.read_text() != dependencies
+        if cold:
+            say(f"{reference}: all layers are built, which takes {'minutes' if name == 'trainer' else 'a minute'}")
+        _need(COLD_GB[name] if cold else WARM_GB, STORE, reference)
+        started = time.monotonic()
+        with build_options(name, reference, base) as options:
+            _buildah(*BUILDAH_BUILD, *options, log=STORE / f"{name}.log")
+        stamp.write_text(dependencies)
+        built = _inspect(reference)
+        assert built is not None
+        if before and before["FromImageID"] != built["FromImageID"]:
+            _buildah("rmi", before["FromImageID"])  # with the layers that were its alone
+        if cold:
+            _buildah("rmi", "--prune")
     megabytes = sum(layer["size"] for layer in json.loads(built["Manifest"])["layers"]) / 1e6
     say(f"{reference}: built in {time.monotonic() - started:.1f} s, {megabytes:,.0f} MB")
     return Image(reference=reference, id=f"sha256:{built['FromImageID']}")
@@ -140,7 +117,7 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
         for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
             with (folder / digest.removeprefix("sha256:")).open("wb") as placeholder:
                 placeholder.truncate(layers[digest])
-        _buildah("push", "--quiet", image.id, f"dir:{folder}")
+        _buildah("push", "--quiet", "--disable-compression", image.id, f"dir:{folder}")
         for digest in held:
             (folder / digest.removeprefix("sha256:")).unlink()
         _send(folder, image.reference, [*ctr, "images", "import", "-"])
@@ -171,6 +148,42 @@ def pause_image(containerd_socket: Path, say: Say) -> str:
         _run([*ctr, "images", "import", "-"], given=archive)
         say(f"{PAUSE}: {len(archive) / 1e6:.1f} MB into containerd")
     return PAUSE
+
+
+@contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """One process at a time builds and clears away."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    with (STORE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another process builds images: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _base_image(say: Say) -> str:
+    found = _inspect(BASE)
+    if found and datetime.now(UTC) - datetime.fromisoformat(found["OCIv1"]["created"][:19] + "+00:00") < BASE_AGE:
+        return BASE
+    _need(1, STORE, BASE)
+    started = time.monotonic()
+    with TemporaryDirectory(dir=_temporary(), ignore_cleanup_errors=True) as folder:
+        _run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
+        # What debootstrap downloaded, and what it took over from this machine.
+        downloaded = ("var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*", "var/log/*.log")
+        for pattern in (*downloaded, "etc/resolv.conf", "etc/hostname"):
+            for path in Path(folder).glob(pattern):
+                path.unlink()
+        container = _buildah("from", "scratch")
+        try:
+            _buildah("add", "--quiet", container, folder, "/")
+            _buildah("commit", "--quiet", container, BASE)
+        finally:
+            _buildah("rm", container)
+    say(f"{BASE}: made by debootstrap in {time.monotonic() - started:.0f} s")
+    return BASE
 
 
 def _dependencies(name: Name) -> str:
@@ -212,7 +225,6 @@ def _id_in_containerd(ctr: Sequence[str], reference: str) -> str | None:
 
 def _inspect(reference: str) -> dict[str, Any] | None:
     """What buildah says of an image; None where there is none of that name."""
-    STORE.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([*_command(), "inspect", "--type", "image", reference], capture_output=True, text=True)
     return dict(json.loads(done.stdout)) if done.returncode == 0 else None
 
@@ -233,26 +245,19 @@ def _temporary() -> Path:
 
 
 def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None = None) -> str:
-    """Output of a command, to the end of which is waited."""
+    """Wait for a command and return what it printed; with a log, that is there instead."""
+    environment = os.environ | {"TMPDIR": str(_temporary())}
     try:
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if log else subprocess.PIPE,
-            env=os.environ | {"TMPDIR": str(_temporary())},
-        )
+        with log.open("w") if log else nullcontext() as file:
+            streams = {"stdout": file, "stderr": file} if file else {"capture_output": True}
+            done = subprocess.run(command, cwd=REPOSITORY, input=given, env=environment, **streams)
     except FileNotFoundError as error:
         raise ImageError(f"{command[0]} is not installed: apt-get install buildah debootstrap gcc") from error
-    output = done.stdout.decode(errors="replace").strip()
-    if log:
-        log.write_text(output + "\n")
     if done.returncode:
-        said = output if log else done.stderr.decode(errors="replace").strip()
-        last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
-        raise ImageError(f"{' '.join(command[:1])} failed: {last}" + (f" (all of it: {log})" if log else ""))
-    return output
+        said = log.read_text() if log else done.stderr.decode(errors="replace")
+        last = (said.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise ImageError(f"{command[0]} failed: {last}" + (f" (all of it: {log})" if log else ""))
+    return "" if log else done.stdout.decode(errors="replace").strip()
 
 
 def _send(folder: Path, reference: str, command: Sequence[str]) -> None:
