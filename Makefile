@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test bench-operator lint clean help
+.PHONY: setup demo test bench-operator lint images clean help
 
 help:
 	@echo "make setup   make .venv with everything the other targets need"
@@ -9,6 +9,7 @@ help:
 	@echo "make test    every test this machine can run"
 	@echo "make bench-operator  the operator with thousands of jobs, against a bare client"
 	@echo "make lint    style, types and the direction of imports"
+	@echo "make images  the images of operator and trainer, by docker or buildah"
 	@echo "make clean   remove what the targets made here"
 
 setup: .venv/.installed
@@ -41,6 +42,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# IMAGE_PREFIX, IMAGE_TAG and BASE_IMAGE may be given: docs/images.md.
+images:
+	$(PYTHON) -m e2e.build_images
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist \
