@@ -1,12 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test bench-operator lint images clean help
+.PHONY: setup demo test e2e bench-operator lint images clean help
 
 help:
 	@echo "make setup   make .venv with everything the other targets need"
 	@echo "make demo    fine-tune the quickstart on this machine"
 	@echo "make test    every test this machine can run"
+	@echo "make e2e     the product in a cluster of one node, made on this machine (Linux, root)"
 	@echo "make bench-operator  the operator with thousands of jobs, against a bare client"
 	@echo "make lint    style, types and the direction of imports"
 	@echo "make images  the images of operator and trainer, by docker or buildah"
@@ -33,6 +34,9 @@ demo: setup
 
 test: setup .venv/.go
 	$(BIN)/pytest
+
+e2e: setup .venv/.go
+	$(BIN)/pytest e2e
 
 bench-operator: setup .venv/.go
 	$(BIN)/python benchmarks/operator/bench_operator.py

@@ -19,8 +19,8 @@ from e2e.operator_release import OperatorRelease, namespace
 from servers import S3Server
 
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
-LAST = "test_left_behind.py"
-"""Ends the cluster."""
+LAST = ["test_rights.py", "test_left_behind.py"]
+"""The first looks back at what all others made the operator do; the second ends the cluster."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == LAST)
+    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Cluster:
-    """A running cluster with both images; ``LAST`` ends one that is ours."""
+    """A running cluster with both images; the last test ends one that is ours."""
     if request.config.getoption("--use-existing"):
         return _existing_cluster()
     return life.up(say)
@@ -130,15 +130,14 @@ def _existing_cluster() -> Cluster:
     missing = [name for name, path in programs.items() if path is None]
     if missing:
         pytest.exit(f"not on PATH: {', '.join(missing)}")
-    wanted = ("OPERATOR_IMAGE", "TRAINER_IMAGE", "S3_URL", "S3_URL_FROM_PODS", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+    wanted = ("REGISTRY", "S3_URL", "S3_URL_FROM_PODS", "S3_ACCESS_KEY", "S3_SECRET_KEY")
     values = {name: os.environ.get(f"E2E_{name}", "") for name in wanted}
     if unset := [f"E2E_{name}" for name, value in values.items() if not value]:
         pytest.exit(f"--use-existing needs {', '.join(unset)}: see e2e/README.md")
     return Cluster(
         kubeconfig=Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"),
         programs={name: Path(path) for name, path in programs.items() if path},
-        operator_image=values["OPERATOR_IMAGE"],
-        trainer_image=values["TRAINER_IMAGE"],
+        registry=values["REGISTRY"],
         s3=S3Server(values["S3_URL"], values["S3_ACCESS_KEY"], values["S3_SECRET_KEY"], Path("/nonexistent")),
         s3_from_pods=values["S3_URL_FROM_PODS"],
         prometheus=os.environ.get("E2E_PROMETHEUS_URL"),

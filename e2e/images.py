@@ -22,10 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from e2e.build_images import BUILDAH_BUILD, DOCKERFILES, REPOSITORY, Name, build_options
+from e2e.build_images import BUILDAH_BUILD, DOCKERFILES, REPOSITORY, Name, build_options, version
 
 STORE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetune-operator" / "buildah"
 """Nothing of the user's own images is touched."""
+
+REGISTRY = "localhost"
+"""Before the images' names; nothing is asked there."""
 
 BASE = "localhost/finetune-base:bookworm"
 BASE_AGE = timedelta(days=30)
@@ -69,7 +72,7 @@ def build(name: Name, say: Say) -> Image:
     Raises:
         ImageError: too little disk is free, or the build failed.
     """
-    reference = f"localhost/finetune-{name}:e2e"
+    reference = f"{REGISTRY}/finetune-{name}:{version()}"
     with _alone(say):
         base, before = _base_image(say), _inspect(reference)
         dependencies, stamp = _dependencies(name), STORE / f"{name}.dependencies"

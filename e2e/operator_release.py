@@ -9,6 +9,7 @@ from e2e.cluster.places import REPOSITORY
 
 RELEASE = NAMESPACE = "finetune-operator"
 CHART = REPOSITORY / "charts" / "finetune-operator"
+SELECTOR = f"app.kubernetes.io/name=finetune-operator,app.kubernetes.io/instance={RELEASE}"
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
@@ -30,9 +31,10 @@ class OperatorRelease:
 
     def helm(self, *command: str, **values: Any) -> str:
         """Run a helm command on the release, with the values that every one has here and these."""
-        images = {"image": self._cluster.operator_image, "trainer.image": self._cluster.trainer_image}
+        registry = self._cluster.registry
         everything = {
-            **{f"{key}.{part}": value for key, image in images.items() for part, value in _parts(image).items()},
+            "image.repository": f"{registry}/finetune-operator",
+            "trainer.image.repository": f"{registry}/finetune-trainer",
             "s3.endpointURL": self._cluster.s3_from_pods,
             "settings.pollSeconds": 1,
             **values,
@@ -49,9 +51,8 @@ class OperatorRelease:
 
     def pods(self) -> list[Json]:
         """Its replicas."""
-        selector = "app.kubernetes.io/component!=test"
-        items: list[Json] = self._cluster.get("pods", "--namespace", NAMESPACE, "--selector", selector)["items"]
-        return items
+        found: list[Json] = self._cluster.get("pods", "--namespace", NAMESPACE, "--selector", SELECTOR)["items"]
+        return found
 
     def leader(self) -> str | None:
         """Name of the pod that has the Lease and is there."""
@@ -77,8 +78,3 @@ class OperatorRelease:
 def namespace(name: str) -> Json:
     """A namespace that lets in only pods fit for the Pod Security level "restricted"."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
-
-
-def _parts(image: str) -> dict[str, str]:
-    repository, _, tag = image.rpartition(":")
-    return {"repository": repository, "tag": tag}

@@ -1,22 +1,25 @@
-"""``python -m e2e.cluster up|down|status``."""
+"""``python -m e2e.cluster up|down|status|check``."""
 
 import argparse
 import sys
 
-from e2e.cluster.life import CannotRun, down, status, up
+from e2e.cluster.life import CannotRun, check, down, status, up
 from e2e.images import ImageError
 
 
 def main() -> None:
     """Do what is asked; 1 where it cannot be done."""
     parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("command", choices=("up", "down", "status", "check"))
     command = parser.parse_args().command
     try:
         if command == "up":
             up(say)
         elif command == "down":
             down()
+        elif command == "check":
+            check(say)
+            return
     except (CannotRun, ImageError) as error:
         sys.exit(str(error))
     print(status())

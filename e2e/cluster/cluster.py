@@ -22,8 +22,8 @@ class Cluster:
     kubeconfig: Path
     programs: dict[str, Path]
     """kubectl and helm."""
-    operator_image: str
-    trainer_image: str
+    registry: str
+    """Before the names of the images; their tag is the project's version, as the chart has it."""
     s3: S3Server
     s3_from_pods: str
     """Its URL as pods reach it."""

@@ -18,7 +18,6 @@ from e2e.cluster import inside
 from e2e.cluster.certificates import make_certificate
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.control_plane import control_plane
-from e2e.cluster.daemon import Daemon
 from e2e.cluster.machine import (
     CannotRun,
     Say,
@@ -72,19 +71,18 @@ def up(say: Say) -> Cluster:
         CannotRun: this machine cannot run one, or it did not start.
     """
     with _alone():
-        check_machine(IMAGES.exists(), say)
+        check(say)
         binaries = {name: go_binary(name, say, pinned=True) for name in _BINARIES}
-        operator, trainer = images.build("operator", say), images.build("trainer", say)
+        built = [images.build("operator", say), images.build("trainer", say)]
         if _process() is None:
             _clear()
             _start(binaries, say)
-        for image in (operator, trainer):
+        for image in built:
             images.import_into(image, SOCKET, say=say)
         cluster = Cluster(
             kubeconfig=KUBECONFIG,
             programs={name: binaries[name] for name in ("kubectl", "helm")},
-            operator_image=operator.reference,
-            trainer_image=trainer.reference,
+            registry=images.REGISTRY,
             s3=s3_server(),
             s3_from_pods=S3_FROM_PODS,
             prometheus=f"http://{NODE_ADDRESS}:{PROMETHEUS_PORT}",
@@ -93,6 +91,15 @@ def up(say: Say) -> Cluster:
         cluster.apply(*s3_objects())
         wait_for(lambda: cluster.node_is_ready(NAME), START_SECONDS)
         return cluster
+
+
+def check(say: Say) -> None:
+    """See whether this machine can run one.
+
+    Raises:
+        CannotRun: it cannot.
+    """
+    check_machine(IMAGES.exists(), say)
 
 
 def down() -> None:
@@ -199,4 +206,4 @@ def _alone() -> Iterator[None]:
         yield
 
 
-__all__ = ["CannotRun", "Daemon", "down", "leftovers", "status", "up"]
+__all__ = ["CannotRun", "check", "down", "leftovers", "status", "up"]
