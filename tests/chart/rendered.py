@@ -46,7 +46,7 @@ class Helm:
             f"--set-json={value.replace(':=', '=', 1)}" if ":=" in value else f"--set={value}" for value in values
         ]
         text = self.run("template", release, str(CHART), f"--namespace={NAMESPACE}", *options)
-        return Rendered([document for document in yaml.safe_load_all(text) if document])
+        return Rendered([document for document in yaml.load_all(text, yaml.CSafeLoader) if document])
 
     def refusal(self, value: str) -> str:
         """What is said to who sets that value."""
