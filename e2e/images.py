@@ -74,7 +74,7 @@ def build(name: Name, say: Say) -> Image:
     """
     reference = f"{REGISTRY}/finetune-{name}:{version()}"
     with _alone(say):
-        base, before = _base_image(say), _inspect(reference)
+        base, before = _base_image(say), _ids(name)
         dependencies, stamp = _dependencies(name), STORE / f"{name}.dependencies"
         cold = not before or not stamp.exists() or stamp.read_text() != dependencies
         if cold:
@@ -86,8 +86,8 @@ def build(name: Name, say: Say) -> Image:
         stamp.write_text(dependencies)
         built = _inspect(reference)
         assert built is not None
-        if before and before["FromImageID"] != built["FromImageID"]:
-            _buildah("rmi", before["FromImageID"])  # with the layers that were its alone
+        for old in before - {built["FromImageID"]}:
+            _buildah("rmi", "--force", old)  # with the layers that were its alone
         if cold:
             _buildah("rmi", "--prune")
     megabytes = sum(layer["size"] for layer in json.loads(built["Manifest"])["layers"]) / 1e6
@@ -115,15 +115,16 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
     new = sum(size for digest, size in layers.items() if digest not in held)
     # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
     _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
-    with TemporaryDirectory(dir=_temporary()) as name:
-        folder = Path(name)
+    with TemporaryDirectory(dir=_temporary()) as folder:
+        layout, blobs = Path(folder), Path(folder) / "blobs" / "sha256"
+        blobs.mkdir(parents=True)
         for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
-            with (folder / digest.removeprefix("sha256:")).open("wb") as placeholder:
+            with (blobs / digest.removeprefix("sha256:")).open("wb") as placeholder:
                 placeholder.truncate(layers[digest])
-        _buildah("push", "--quiet", "--disable-compression", image.id, f"dir:{folder}")
+        _buildah("push", "--quiet", "--disable-compression", image.id, f"oci:{layout}:{image.reference}")
         for digest in held:
-            (folder / digest.removeprefix("sha256:")).unlink()
-        _send(folder, image.reference, [*ctr, "images", "import", "-"])
+            (blobs / digest.removeprefix("sha256:")).unlink()
+        _send(layout, [*ctr, "images", "import", "-"])
     if before and namespace == "k8s.io":
         # The name that kubelet's side of containerd gave the old image would keep its layers.
         subprocess.run([*ctr, "images", "rm", before], capture_output=True)
@@ -187,6 +188,13 @@ def _base_image(say: Say) -> str:
             _buildah("rm", container)
     say(f"{BASE}: made by debootstrap in {time.monotonic() - started:.0f} s")
     return BASE
+
+
+def _ids(name: Name) -> set[str]:
+    """The images of that name in the store, whatever their tags."""
+    asked = f"reference={REGISTRY}/finetune-{name}"
+    listed = _buildah("images", "--quiet", "--no-trunc", "--filter", asked)
+    return {line.removeprefix("sha256:") for line in listed.splitlines()}
 
 
 def _dependencies(name: Name) -> str:
@@ -263,28 +271,15 @@ def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None
     return "" if log else done.stdout.decode(errors="replace").strip()
 
 
-def _send(folder: Path, reference: str, command: Sequence[str]) -> None:
-    """Give what buildah pushed into a folder to a command, as a tar in OCI's layout; the folder is empty then."""
-    (folder / "version").unlink()
-    manifest = (folder / "manifest.json").read_bytes()
-    digest = hashlib.sha256(manifest).hexdigest()
-    (folder / "manifest.json").rename(folder / digest)
-    entry = {
-        "mediaType": json.loads(manifest)["mediaType"],
-        "digest": f"sha256:{digest}",
-        "size": len(manifest),
-        "annotations": {"org.opencontainers.image.ref.name": reference},
-    }
-    layout = {"oci-layout": {"imageLayoutVersion": "1.0.0"}, "index.json": {"schemaVersion": 2, "manifests": [entry]}}
+def _send(layout: Path, command: Sequence[str]) -> None:
+    """Give an image in OCI's layout to a command, as a tar; the folder is empty then."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as tar:
-                for name, content in layout.items():
-                    _add(tar, name, json.dumps(content).encode())
-                for path in sorted(folder.iterdir()):
-                    tar.add(path, arcname=f"blobs/sha256/{path.name}")
+                for path in sorted(path for path in layout.rglob("*") if path.is_file()):
+                    tar.add(path, arcname=str(path.relative_to(layout)))
                     path.unlink()  # so that a large layer is not on disk twice for longer than need be
         except BrokenPipeError:
             pass  # the command ended: its own words say why
