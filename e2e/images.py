@@ -115,7 +115,7 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
     new = sum(size for digest, size in layers.items() if digest not in held)
     # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
     _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
-    with TemporaryDirectory(dir=_temporary()) as folder:
+    with _alone(say), TemporaryDirectory(dir=_temporary()) as folder:
         layout, blobs = Path(folder), Path(folder) / "blobs" / "sha256"
         blobs.mkdir(parents=True)
         for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
@@ -156,7 +156,7 @@ def pause_image(containerd_socket: Path, say: Say) -> str:
 
 @contextmanager
 def _alone(say: Say) -> Iterator[None]:
-    """One process at a time builds and clears away."""
+    """One process at a time builds, reads or clears away what was built."""
     STORE.mkdir(parents=True, exist_ok=True)
     with (STORE / "lock").open("w") as lock:
         try:
