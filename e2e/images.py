@@ -30,6 +30,9 @@ STORE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fine
 REGISTRY = "localhost"
 """Before the images' names; nothing is asked there."""
 
+_TEMPORARY = STORE / "tmp"
+"""Not /tmp, which may be small, or memory."""
+
 BASE = "localhost/finetune-base:bookworm"
 BASE_AGE = timedelta(days=30)
 """Then it is made anew, for Debian's corrections; the layers above it are too."""
@@ -41,6 +44,8 @@ COLD_GB: dict[Name, int] = {"operator": 2, "trainer": 20}
 """Free disk for all layers; buildah holds the trainer's dependencies twice while it stores them."""
 WARM_GB = 1
 """Free disk for the layer of the project alone."""
+
+_MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev"
 
 Say = Callable[[str], None]
 
@@ -102,61 +107,63 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
         ImageError: too little disk is free, or containerd refused.
     """
     ctr = ["ctr", "--address", str(containerd_socket), "--namespace", namespace]
-    before = _id_in_containerd(ctr, image.reference)
-    if before == image.id:
-        say(f"{image.reference}: containerd has it")
-        return
-    started = time.monotonic()
-    inspected = _inspect(image.id.removeprefix("sha256:"))
-    if inspected is None:
-        raise ImageError(f"{image.reference} ({image.id}) is not in the store any more: build it again")
-    layers = {layer["digest"]: layer["size"] for layer in json.loads(inspected["Manifest"])["layers"]}
-    held = layers.keys() & set(_run([*ctr, "content", "ls", "--quiet"]).split())
-    new = sum(size for digest, size in layers.items() if digest not in held)
-    # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
-    _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
-    with _alone(say), TemporaryDirectory(dir=_temporary()) as folder:
-        layout, blobs = Path(folder), Path(folder) / "blobs" / "sha256"
-        blobs.mkdir(parents=True)
-        for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
-            with (blobs / digest.removeprefix("sha256:")).open("wb") as placeholder:
-                placeholder.truncate(layers[digest])
-        _buildah("push", "--quiet", "--disable-compression", image.id, f"oci:{layout}:{image.reference}")
-        for digest in held:
-            (blobs / digest.removeprefix("sha256:")).unlink()
-        _send(layout, [*ctr, "images", "import", "-"])
-    if before and namespace == "k8s.io":
-        # The name that kubelet's side of containerd gave the old image would keep its layers.
-        subprocess.run([*ctr, "images", "rm", before], capture_output=True)
-    say(f"{image.reference}: {new / 1e6:,.0f} MB into containerd in {time.monotonic() - started:.1f} s")
+    with _alone(say):
+        before = _id_in_containerd(ctr, image.reference)
+        if before == image.id:
+            say(f"{image.reference}: containerd has it")
+            return
+        started = time.monotonic()
+        inspected = _inspect(image.id.removeprefix("sha256:"))
+        if inspected is None:
+            raise ImageError(f"{image.reference} ({image.id}) is not in the store any more: build it again")
+        layers = {layer["digest"]: layer["size"] for layer in json.loads(inspected["Manifest"])["layers"]}
+        held = layers.keys() & set(_run([*ctr, "content", "ls", "--quiet"]).split())
+        new = sum(size for digest, size in layers.items() if digest not in held)
+        # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
+        _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
+        with TemporaryDirectory(dir=_TEMPORARY) as name:
+            folder = Path(name)
+            for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
+                with (folder / digest.removeprefix("sha256:")).open("wb") as placeholder:
+                    placeholder.truncate(layers[digest])
+            # Not into OCI's layout itself: there buildah packs layers anew, under other digests than it knows them by.
+            _buildah("push", "--quiet", "--disable-compression", image.id, f"dir:{folder}")
+            for digest in held:
+                (folder / digest.removeprefix("sha256:")).unlink()
+            _send(folder, image.reference, [*ctr, "images", "import", "-"])
+        if before and namespace == "k8s.io":
+            # The name that kubelet's side of containerd gave the old image would keep its layers.
+            subprocess.run([*ctr, "images", "rm", before], capture_output=True)
+        say(f"{image.reference}: {new / 1e6:,.0f} MB into containerd in {time.monotonic() - started:.1f} s")
 
 
 def pause_image(containerd_socket: Path, say: Say) -> str:
     """Reference of an image in containerd whose one program holds a pod's namespaces and reaps its orphans."""
     ctr = ["ctr", "--address", str(containerd_socket), "--namespace", "k8s.io"]
-    with TemporaryDirectory(dir=_temporary()) as folder:
-        binary = Path(folder) / "pause"
-        _run(["gcc", "-Os", "-static", "-s", "-o", str(binary), str(PAUSE_SOURCE)])
-        layer = _tar({"pause": (binary.read_bytes(), 0o755)})
-    config = {
-        "architecture": _run(["dpkg", "--print-architecture"]),
-        "os": "linux",
-        "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-    }
-    packed = json.dumps(config).encode()
-    if _id_in_containerd(ctr, PAUSE) != f"sha256:{hashlib.sha256(packed).hexdigest()}":
-        manifest = [{"Config": "config.json", "RepoTags": [PAUSE], "Layers": ["layer.tar"]}]
-        files = {"manifest.json": json.dumps(manifest).encode(), "config.json": packed, "layer.tar": layer}
-        archive = _tar({name: (data, 0o644) for name, data in files.items()})
-        _run([*ctr, "images", "import", "-"], given=archive)
-        say(f"{PAUSE}: {len(archive) / 1e6:.1f} MB into containerd")
-    return PAUSE
+    with _alone(say):
+        with TemporaryDirectory(dir=_TEMPORARY) as folder:
+            binary = Path(folder) / "pause"
+            _run(["gcc", "-Os", "-static", "-s", "-o", str(binary), str(PAUSE_SOURCE)])
+            layer = _tar({"pause": (binary.read_bytes(), 0o755)})
+        config = {
+            "architecture": _run(["dpkg", "--print-architecture"]),
+            "os": "linux",
+            "config": {"Entrypoint": ["/pause"], "User": "65535:65535"},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        }
+        packed = json.dumps(config).encode()
+        if _id_in_containerd(ctr, PAUSE) != f"sha256:{hashlib.sha256(packed).hexdigest()}":
+            manifest = [{"Config": "config.json", "RepoTags": [PAUSE], "Layers": ["layer.tar"]}]
+            files = {"manifest.json": json.dumps(manifest).encode(), "config.json": packed, "layer.tar": layer}
+            archive = _tar({name: (data, 0o644) for name, data in files.items()})
+            _run([*ctr, "images", "import", "-"], given=archive)
+            say(f"{PAUSE}: {len(archive) / 1e6:.1f} MB into containerd")
+        return PAUSE
 
 
 @contextmanager
 def _alone(say: Say) -> Iterator[None]:
-    """One process at a time builds, reads or clears away what was built."""
+    """One process at a time builds, reads or clears away; what one that was killed left half done goes."""
     STORE.mkdir(parents=True, exist_ok=True)
     with (STORE / "lock").open("w") as lock:
         try:
@@ -164,6 +171,8 @@ def _alone(say: Say) -> Iterator[None]:
         except BlockingIOError:
             say("another process builds images: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(_TEMPORARY, ignore_errors=True)
+        _TEMPORARY.mkdir()
         yield
 
 
@@ -173,8 +182,9 @@ def _base_image(say: Say) -> str:
         return BASE
     _need(1, STORE, BASE)
     started = time.monotonic()
-    with TemporaryDirectory(dir=_temporary(), ignore_cleanup_errors=True) as folder:
-        _run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
+    with TemporaryDirectory(dir=_TEMPORARY, ignore_cleanup_errors=True) as folder:
+        # Its mounts end with it, in a namespace of its own.
+        _run(["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
         # What debootstrap downloaded, and what it took over from this machine.
         downloaded = ("var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*", "var/log/*.log")
         for pattern in (*downloaded, "etc/resolv.conf", "etc/hostname"):
@@ -245,41 +255,51 @@ def _buildah(*arguments: str, log: Path | None = None) -> str:
 
 
 def _command() -> list[str]:
+    if not shutil.which("buildah"):
+        raise ImageError(_MISSING.format("buildah"))
     return ["buildah", "--root", f"{STORE}/root", "--runroot", f"{STORE}/run", "--storage-driver", "overlay"]
-
-
-def _temporary() -> Path:
-    """Not /tmp, which may be small or memory."""
-    folder = STORE / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None = None) -> str:
     """Wait for a command and return what it printed; with a log, that is there instead."""
-    environment = os.environ | {"TMPDIR": str(_temporary())}
+    environment = os.environ | {"TMPDIR": str(_TEMPORARY)}
     try:
         with log.open("w") if log else nullcontext() as file:
             streams = {"stdout": file, "stderr": file} if file else {"capture_output": True}
             done = subprocess.run(command, cwd=REPOSITORY, input=given, env=environment, **streams)
     except FileNotFoundError as error:
-        raise ImageError(f"{command[0]} is not installed: apt-get install buildah debootstrap gcc") from error
+        raise ImageError(_MISSING.format(command[0])) from error
     if done.returncode:
-        said = log.read_text() if log else done.stderr.decode(errors="replace")
-        last = (said.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ImageError(f"{command[0]} failed: {last}" + (f" (all of it: {log})" if log else ""))
+        said = (log.read_text() if log else done.stderr.decode(errors="replace")).strip().splitlines()
+        if said[1:] and said[-1].startswith("Error: building at STEP"):  # only names it; the reason stands before
+            del said[-1]
+        reason = said[-1] if said else f"exit code {done.returncode}"
+        raise ImageError(f"{command[0]} failed: {reason}" + (f" (all of it: {log})" if log else ""))
     return "" if log else done.stdout.decode(errors="replace").strip()
 
 
-def _send(layout: Path, command: Sequence[str]) -> None:
-    """Give an image in OCI's layout to a command, as a tar; the folder is empty then."""
+def _send(folder: Path, reference: str, command: Sequence[str]) -> None:
+    """Give what buildah pushed into a folder to a command, as a tar in OCI's layout; the folder is empty then."""
+    (folder / "version").unlink()
+    manifest = (folder / "manifest.json").read_bytes()
+    digest = hashlib.sha256(manifest).hexdigest()
+    (folder / "manifest.json").rename(folder / digest)
+    entry = {
+        "mediaType": json.loads(manifest)["mediaType"],
+        "digest": f"sha256:{digest}",
+        "size": len(manifest),
+        "annotations": {"org.opencontainers.image.ref.name": reference},
+    }
+    layout = {"oci-layout": {"imageLayoutVersion": "1.0.0"}, "index.json": {"schemaVersion": 2, "manifests": [entry]}}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as tar:
-                for path in sorted(path for path in layout.rglob("*") if path.is_file()):
-                    tar.add(path, arcname=str(path.relative_to(layout)))
+                for name, content in layout.items():
+                    _add(tar, name, json.dumps(content).encode())
+                for path in sorted(folder.iterdir()):
+                    tar.add(path, arcname=f"blobs/sha256/{path.name}")
                     path.unlink()  # so that a large layer is not on disk twice for longer than need be
         except BrokenPipeError:
             pass  # the command ended: its own words say why
