@@ -45,7 +45,7 @@ COLD_GB: dict[Name, int] = {"operator": 2, "trainer": 20}
 WARM_GB = 1
 """Free disk for the layer of the project alone."""
 
-_MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev"
+_MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev skopeo"
 
 Say = Callable[[str], None]
 
@@ -121,16 +121,19 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
         new = sum(size for digest, size in layers.items() if digest not in held)
         # containerd keeps a layer packed and unpacked; its packed form is here too until it was sent.
         _need(2 * new / 1e9 + 1, STORE, f"{image.reference} in containerd")
-        with TemporaryDirectory(dir=_TEMPORARY) as name:
-            folder = Path(name)
-            for digest in held:  # buildah takes a file of that name and size for the layer, and does not write it
-                with (folder / digest.removeprefix("sha256:")).open("wb") as placeholder:
+        with TemporaryDirectory(dir=_TEMPORARY) as folder:
+            layout, blobs = Path(folder), Path(folder) / "blobs" / "sha256"
+            blobs.mkdir(parents=True)
+            for digest in held:  # skopeo takes a file of that name for the layer, and does not write it
+                with (blobs / digest.removeprefix("sha256:")).open("wb") as placeholder:
                     placeholder.truncate(layers[digest])
-            # Not into OCI's layout itself: there buildah packs layers anew, under other digests than it knows them by.
-            _buildah("push", "--quiet", "--disable-compression", image.id, f"dir:{folder}")
+            # buildah's own push would pack layers anew, under other digests than containerd is asked for.
+            stored = f"containers-storage:[overlay@{STORE}/root+{STORE}/run]@{image.id.removeprefix('sha256:')}"
+            copy = ["skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers"]
+            _run([*copy, stored, f"oci:{layout}:{image.reference}"])
             for digest in held:
-                (folder / digest.removeprefix("sha256:")).unlink()
-            _send(folder, image.reference, [*ctr, "images", "import", "-"])
+                (blobs / digest.removeprefix("sha256:")).unlink()
+            _send(layout, [*ctr, "images", "import", "-"])
         if before and namespace == "k8s.io":
             # The name that kubelet's side of containerd gave the old image would keep its layers.
             subprocess.run([*ctr, "images", "rm", before], capture_output=True)
@@ -278,28 +281,15 @@ def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None
     return "" if log else done.stdout.decode(errors="replace").strip()
 
 
-def _send(folder: Path, reference: str, command: Sequence[str]) -> None:
-    """Give what buildah pushed into a folder to a command, as a tar in OCI's layout; the folder is empty then."""
-    (folder / "version").unlink()
-    manifest = (folder / "manifest.json").read_bytes()
-    digest = hashlib.sha256(manifest).hexdigest()
-    (folder / "manifest.json").rename(folder / digest)
-    entry = {
-        "mediaType": json.loads(manifest)["mediaType"],
-        "digest": f"sha256:{digest}",
-        "size": len(manifest),
-        "annotations": {"org.opencontainers.image.ref.name": reference},
-    }
-    layout = {"oci-layout": {"imageLayoutVersion": "1.0.0"}, "index.json": {"schemaVersion": 2, "manifests": [entry]}}
+def _send(layout: Path, command: Sequence[str]) -> None:
+    """Give an image in OCI's layout to a command, as a tar; the folder is empty then."""
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as tar:
-                for name, content in layout.items():
-                    _add(tar, name, json.dumps(content).encode())
-                for path in sorted(folder.iterdir()):
-                    tar.add(path, arcname=f"blobs/sha256/{path.name}")
+                for path in sorted(path for path in layout.rglob("*") if path.is_file()):
+                    tar.add(path, arcname=str(path.relative_to(layout)))
                     path.unlink()  # so that a large layer is not on disk twice for longer than need be
         except BrokenPipeError:
             pass  # the command ended: its own words say why
@@ -313,11 +303,7 @@ def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, (data, mode) in files.items():
-            _add(tar, name, data, mode)
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            tar.addfile(entry, io.BytesIO(data))
     return packed.getvalue()
-
-
-def _add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(data), mode
-    tar.addfile(entry, io.BytesIO(data))

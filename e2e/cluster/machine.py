@@ -21,6 +21,7 @@ _PROGRAMS = {
     "runc": "runc",
     "buildah": "buildah",
     "debootstrap": "debootstrap",
+    "skopeo": "skopeo",
     "iptables": "iptables",
     "conntrack": "conntrack",
     "ip": "iproute2",
