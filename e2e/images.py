@@ -84,6 +84,7 @@ def build(name: Name, say: Say) -> Image:
         cold = not before or not stamp.exists() or stamp.read_text() != dependencies
         if cold:
             say(f"{reference}: all layers are built, which takes {'minutes' if name == 'trainer' else 'a minute'}")
+        _buildah("rm", "--all")  # a build that was killed leaves its container
         _need(COLD_GB[name] if cold else WARM_GB, STORE, reference)
         started = time.monotonic()
         with build_options(name, reference, base) as options:
