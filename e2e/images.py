@@ -47,6 +47,9 @@ WARM_GB = 1
 
 _MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev skopeo"
 
+_STEP_FAILED = ("Error: building at STEP", "subprocess exited")
+"""buildah's last words where a command failed; what that said stands before."""
+
 Say = Callable[[str], None]
 
 
@@ -275,9 +278,8 @@ def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None
         raise ImageError(_MISSING.format(command[0])) from error
     if done.returncode:
         said = (log.read_text() if log else done.stderr.decode(errors="replace")).strip().splitlines()
-        if said[1:] and said[-1].startswith("Error: building at STEP"):  # only names it; the reason stands before
-            del said[-1]
-        reason = said[-1] if said else f"exit code {done.returncode}"
+        reasons = [line for line in said if not line.startswith(_STEP_FAILED)]
+        reason = (reasons or said or [f"exit code {done.returncode}"])[-1]
         raise ImageError(f"{command[0]} failed: {reason}" + (f" (all of it: {log})" if log else ""))
     return "" if log else done.stdout.decode(errors="replace").strip()
 
