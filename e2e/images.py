@@ -47,8 +47,8 @@ WARM_GB = 1
 
 _MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev skopeo"
 
-_STEP_FAILED = ("Error: building at STEP", "subprocess exited")
-"""buildah's last words where a command failed; what that said stands before."""
+_COMMAND_FAILED = "subprocess exited"
+"""buildah's word of a command that failed; what that said stands before."""
 
 Say = Callable[[str], None]
 
@@ -278,8 +278,8 @@ def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None
         raise ImageError(_MISSING.format(command[0])) from error
     if done.returncode:
         said = (log.read_text() if log else done.stderr.decode(errors="replace")).strip().splitlines()
-        reasons = [line for line in said if not line.startswith(_STEP_FAILED)]
-        reason = (reasons or said or [f"exit code {done.returncode}"])[-1]
+        failed = next((at for at, line in enumerate(said) if line.startswith(_COMMAND_FAILED)), 0)
+        reason = said[failed - 1] if said else f"exit code {done.returncode}"
         raise ImageError(f"{command[0]} failed: {reason}" + (f" (all of it: {log})" if log else ""))
     return "" if log else done.stdout.decode(errors="replace").strip()
 
