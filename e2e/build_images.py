@@ -26,6 +26,9 @@ DOCKERFILES: dict[Name, str] = {"operator": "operator/Dockerfile", "trainer": "t
 BUILDAH_BUILD = ("bud", "--layers", "--isolation", "chroot", "--network", "host")
 """Layers are kept, as docker does; the least isolation works in containers and without systemd too."""
 
+_STRONGER = ("global", "install", ":env:")
+"""Where pip has a setting from, each before what wins over it."""
+
 
 def main() -> None:
     """Build both and print their references."""
@@ -80,8 +83,9 @@ def _builder() -> Sequence[str]:
 def _secrets() -> Iterator[dict[str, Path]]:
     """What pip was told on this machine (index, proxy, certificates), for the steps that use pip; no layer keeps it."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    settings = dict(re.findall(r"^(?::env:|global|install)\.([a-z-]+)=('.*'|\".*\")$", listed, re.MULTILINE))
-    settings = {key: ast.literal_eval(value) for key, value in settings.items()}
+    found = re.findall(r"^(global|install|:env:)\.([a-z-]+)=('.*'|\".*\")$", listed, re.MULTILINE)
+    found.sort(key=lambda setting: _STRONGER.index(setting[0]))
+    settings = {key: str(ast.literal_eval(value)) for _, key, value in found}
     certificates = Path(settings["cert"]) if "cert" in settings else None
     with TemporaryDirectory(prefix="finetune-images-") as folder:
         file = Path(folder) / "pip.conf"
