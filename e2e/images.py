@@ -40,12 +40,16 @@ BASE_AGE = timedelta(days=30)
 PAUSE = "localhost/finetune-pause:e2e"
 PAUSE_SOURCE = Path(__file__).with_name("pause.c")
 
+PACKAGES = ("buildah", "containerd", "debootstrap", "gcc", "libc6-dev", "skopeo")
+"""Debian's, that hold the programs used here."""
+
 COLD_GB: dict[Name, int] = {"operator": 2, "trainer": 20}
 """Free disk for all layers; buildah holds the trainer's dependencies twice while it stores them."""
 WARM_GB = 1
 """Free disk for the layer of the project alone."""
 
-_MISSING = "{} is not installed: apt-get install buildah containerd debootstrap gcc libc6-dev skopeo"
+_OWN_MOUNTS = ("unshare", "--mount")
+"""Mounts of the command behind it end with it; buildah leaves its store mounted, debootstrap much when it is killed."""
 
 _COMMAND_FAILED = "subprocess exited"
 """buildah's word of a command that failed; what that said stands before."""
@@ -117,9 +121,9 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
             say(f"{image.reference}: containerd has it")
             return
         started = time.monotonic()
-        inspected = _inspect(image.id.removeprefix("sha256:"))
-        if inspected is None:
-            raise ImageError(f"{image.reference} ({image.id}) is not in the store any more: build it again")
+        inspected = _inspect(image.reference)
+        if inspected is None or f"sha256:{inspected['FromImageID']}" != image.id:
+            raise ImageError(f"{image.reference} ({image.id}) was built anew since: import that")
         layers = {layer["digest"]: layer["size"] for layer in json.loads(inspected["Manifest"])["layers"]}
         held = layers.keys() & set(_run([*ctr, "content", "ls", "--quiet"]).split())
         new = sum(size for digest, size in layers.items() if digest not in held)
@@ -190,8 +194,7 @@ def _base_image(say: Say) -> str:
     _need(1, STORE, BASE)
     started = time.monotonic()
     with TemporaryDirectory(dir=_TEMPORARY, ignore_cleanup_errors=True) as folder:
-        # Its mounts end with it, in a namespace of its own.
-        _run(["unshare", "--mount", "debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
+        _run(["debootstrap", "--variant=minbase", "bookworm", folder, *_mirror()])
         # What debootstrap downloaded, and what it took over from this machine.
         downloaded = ("var/cache/apt/archives/*.deb", "var/cache/apt/*.bin", "var/lib/apt/lists/*_*", "var/log/*.log")
         for pattern in (*downloaded, "etc/resolv.conf", "etc/hostname"):
@@ -253,8 +256,9 @@ def _id_in_containerd(ctr: Sequence[str], reference: str) -> str | None:
 
 def _inspect(reference: str) -> dict[str, Any] | None:
     """What buildah says of an image; None where there is none of that name."""
-    done = subprocess.run([*_command(), "inspect", "--type", "image", reference], capture_output=True, text=True)
-    return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+    if not _buildah("images", "--quiet", "--filter", f"reference={reference}"):
+        return None
+    return dict(json.loads(_buildah("inspect", "--type", "image", reference)))
 
 
 def _buildah(*arguments: str, log: Path | None = None) -> str:
@@ -262,25 +266,23 @@ def _buildah(*arguments: str, log: Path | None = None) -> str:
 
 
 def _command() -> list[str]:
-    if not shutil.which("buildah"):
-        raise ImageError(_MISSING.format("buildah"))
     return ["buildah", "--root", f"{STORE}/root", "--runroot", f"{STORE}/run", "--storage-driver", "overlay"]
 
 
 def _run(command: Sequence[str], *, given: bytes | None = None, log: Path | None = None) -> str:
     """Wait for a command and return what it printed; with a log, that is there instead."""
+    program = command[0]
+    if not shutil.which(program):
+        raise ImageError(f"{program} is not installed: apt-get install {' '.join(PACKAGES)}")
     environment = os.environ | {"TMPDIR": str(_TEMPORARY)}
-    try:
-        with log.open("w") if log else nullcontext() as file:
-            streams = {"stdout": file, "stderr": file} if file else {"capture_output": True}
-            done = subprocess.run(command, cwd=REPOSITORY, input=given, env=environment, **streams)
-    except FileNotFoundError as error:
-        raise ImageError(_MISSING.format(command[0])) from error
+    with log.open("w") if log else nullcontext() as file:
+        streams = {"stdout": file, "stderr": file} if file else {"capture_output": True}
+        done = subprocess.run([*_OWN_MOUNTS, *command], cwd=REPOSITORY, input=given, env=environment, **streams)
     if done.returncode:
         said = (log.read_text() if log else done.stderr.decode(errors="replace")).strip().splitlines()
         failed = next((at for at, line in enumerate(said) if line.startswith(_COMMAND_FAILED)), 0)
         reason = said[failed - 1] if said else f"exit code {done.returncode}"
-        raise ImageError(f"{command[0]} failed: {reason}" + (f" (all of it: {log})" if log else ""))
+        raise ImageError(f"{program} failed: {reason}" + (f" (all of it: {log})" if log else ""))
     return "" if log else done.stdout.decode(errors="replace").strip()
 
 
