@@ -29,7 +29,7 @@ def test_jobs_that_cannot_work_fail_with_their_reason_before_training(cluster: C
     cases = {
         "bad-data": (job("bad-data", dataset=place("bad.jsonl")), "DatasetRefused", "unreadable-row"),
         "no-data": (job("no-data", dataset=place("nothing.jsonl")), "DatasetUnavailable", "nothing.jsonl"),
-        "too-large": (job("too-large", gpu={"type": "cpu"}, hyperparameters=HUGE), "Infeasible", "would fit"),
+        "too-large": (job("too-large", gpu={"type": "cpu"}, hyperparameters=HUGE), "Infeasible", "does not fit cpu"),
         "no-such-card": (job("no-such-card", gpu={"type": "GTX-480"}), "InvalidSpec", "GTX-480"),
         "wrong-key": (job("wrong-key", dataset=place("rows.jsonl", secretName="wrong")), "DatasetUnavailable", "s3://"),
         "no-secret": (
