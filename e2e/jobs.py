@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 from control_plane import wait_for
 from e2e.cluster.cluster import Cluster, Json
@@ -22,7 +23,7 @@ def job(name: str, /, **spec: Any) -> Json:
             "model": place("base-model"),
             "dataset": place("rows.jsonl"),
             "gpu": {"type": "cpu"},
-            "output": place(f"models/{name}"),
+            "output": place(f"models/{name}-{uuid4().hex[:8]}"),
             "method": "lora",
             "hyperparameters": {"learningRate": 3e-3, "effectiveBatchSize": 8, "maxSteps": 20, "loggingSteps": 2},
             "evaluation": {"samples": {"count": 1, "maxNewTokens": 8}},

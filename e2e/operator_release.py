@@ -44,15 +44,14 @@ class OperatorRelease:
         return self._cluster.helm(*command, RELEASE, CHART, *where, *options)
 
     def uninstall(self) -> None:
-        """Remove it, until its pods are gone."""
+        """Remove it."""
         self._values = None
         self._cluster.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--ignore-not-found")
-        wait_for(lambda: not self.pods(), 60)
 
     def pods(self) -> list[Json]:
-        """Its replicas."""
-        found: list[Json] = self._cluster.get("pods", "--namespace", NAMESPACE, "--selector", SELECTOR)["items"]
-        return found
+        """Its replicas, without those that are ending."""
+        found = self._cluster.get("pods", "--namespace", NAMESPACE, "--selector", SELECTOR)["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def leader(self) -> str | None:
         """Name of the pod that has the Lease and is there."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e.cluster.cluster import Cluster
+from e2e.cluster.cluster import Cluster, Json
 from e2e.cluster.places import REPOSITORY
 from e2e.jobs import BUCKET
 
@@ -26,6 +26,12 @@ def download(cluster: Cluster, uri: str, folder: Path) -> Path:
         if str(Path(key).parent) == weights:
             client.download_file(BUCKET, key, str(folder / Path(key).name))
     return folder
+
+
+def has_manifest(cluster: Cluster, job: Json) -> bool:
+    """Whether the output place of a job has a manifest: that is, a model."""
+    prefix = job["spec"]["output"]["uri"].removeprefix(f"s3://{BUCKET}/") + "/manifest.json"
+    return bool(cluster.s3.client().list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"])
 
 
 def plain_losses(folders: Mapping[str, Path], scratch: Path) -> dict[str, dict[str, float]]:

@@ -55,7 +55,7 @@ def test_a_train_pod_asks_for_the_card_and_lands_on_its_node(gpu_node: str, jobs
     preparation = jobs.pods("a10", "prepare")[0]["spec"]["containers"][0]["resources"]
     assert GPU not in preparation["requests"]
     stalled = condition(jobs.wait_for_phase("a10", "Failed"), "Stalled")
-    assert stalled["reason"] == "TrainerError"
+    assert stalled["reason"] == "InvalidSpec"
     assert "CUDA" in stalled["message"]
 
 

@@ -7,12 +7,12 @@ from e2e.cluster.cluster import Cluster, Json
 from e2e.jobs import Jobs, job
 from e2e.operator_release import OperatorRelease
 
-STEPS = 150
-INTERRUPTED_AT = 30
+STEPS = 100
+INTERRUPTED_AT = 20
 
 
 def long(name: str) -> Json:
-    """A job that takes half a minute or more, and stores its state every 20 steps."""
+    """A job that takes some ten seconds, and stores its state every 20 steps."""
     numbers = {"learningRate": 3e-3, "microBatchSize": 4, "gradientAccumulationSteps": 2, "loggingSteps": 5}
     return job(name, hyperparameters={**numbers, "maxSteps": STEPS}, checkpoints={"everySteps": 20})
 

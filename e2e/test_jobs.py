@@ -5,7 +5,7 @@ from pathlib import Path
 from e2e.cluster.cluster import Cluster
 from e2e.conftest import s3_secret
 from e2e.jobs import BUCKET, Jobs, condition, job, place
-from e2e.results import download, plain_losses
+from e2e.results import download, has_manifest, plain_losses
 
 
 def test_each_method_trains_a_model_that_plain_transformers_and_peft_load(
@@ -40,14 +40,14 @@ def test_jobs_that_cannot_work_fail_with_their_reason_before_training(cluster: C
     }
     for made, _, _ in cases.values():
         jobs.apply(made)
-    for name, (_, reason, words) in cases.items():
+    for name, (made, reason, words) in cases.items():
         status = jobs.wait_for_phase(name, "Failed")
         stalled = condition(status, "Stalled")
         assert (stalled["status"], stalled["reason"]) == ("True", reason), stalled
         assert words in stalled["message"]
         assert "Traceback" not in stalled["message"]
         assert not jobs.pods(name), f"{name} had a train pod"
-        assert not client.list_objects_v2(Bucket=BUCKET, Prefix=f"models/{name}/manifest.json").get("Contents")
+        assert not has_manifest(cluster, made)
     everything = jobs.story("") + cluster.kubectl("get", "all,ftj,events", "--output=yaml", "-n", jobs.namespace)
     assert cluster.s3.secret_key not in everything
     assert wrong_key not in everything

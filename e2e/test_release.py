@@ -8,7 +8,8 @@ from control_plane import wait_for
 from e2e.cluster.cluster import Cluster
 from e2e.conftest import a_namespace
 from e2e.jobs import Jobs, job
-from e2e.operator_release import NAMESPACE, OperatorRelease
+from e2e.operator_release import NAMESPACE, SELECTOR, OperatorRelease
+from e2e.results import has_manifest
 from e2e.test_interruptions import long
 
 
@@ -41,7 +42,7 @@ def test_uninstalling_leaves_jobs_models_and_running_pods(
     jobs.apply(long("unattended"))
     jobs.wait_until_trained("unattended", 10)
     operator.uninstall()
-    assert cluster.get("all", "--namespace", NAMESPACE)["items"] == []
+    wait_for(lambda: cluster.get("all", "--namespace", NAMESPACE)["items"] == [], 60)
     assert jobs.status("kept")["artifact"] == kept
     assert cluster.get("crd", "finetunejobs.finetune.dev")
     pod = jobs.pods("unattended")[0]["metadata"]["name"]
@@ -64,13 +65,8 @@ def test_it_serves_the_namespaces_that_it_is_given_and_no_other(
 ) -> None:
     served, other = two_namespaces
     release.install(namespaces=[served.namespace])
-    rights = (
-        "get",
-        "clusterrole,clusterrolebinding",
-        "--output=name",
-        "--selector=app.kubernetes.io/component=operator",
-    )
-    assert cluster.kubectl(*rights) == ""
+    bindings = cluster.kubectl("get", "clusterrolebindings", "--output=name", f"--selector={SELECTOR}")
+    assert bindings == "", "it has rights beyond its namespaces"
     for jobs in (other, served):
         jobs.apply(job("here"))
     served.wait_for_phase("here", "Succeeded")
@@ -90,7 +86,7 @@ def test_two_namespaces_have_jobs_of_one_name(
 
 
 def test_a_job_that_has_lived_its_time_is_removed_and_its_model_stays(cluster: Cluster, jobs: Jobs) -> None:
-    jobs.apply(job("brief", ttlSecondsAfterFinished=1))
+    made = job("brief", ttlSecondsAfterFinished=1)
+    jobs.apply(made)
     wait_for(lambda: "brief" not in cluster.kubectl("get", "ftj", "--output=name", "-n", jobs.namespace), 240)
-    found = cluster.s3.client().list_objects_v2(Bucket="quickstart", Prefix="models/brief/manifest.json")
-    assert found["KeyCount"] == 1
+    assert has_manifest(cluster, made)

@@ -16,14 +16,6 @@ from finetune_core.contract import Failure, PrepareConfig, Progress, TrainerConf
 from finetune_core.contract.environment import CONFIG_VARIABLE, EXIT_TERMINATED, TERMINATION_VARIABLE
 from finetune_core.errors import InvalidSpec, OutOfMemory, TrainerError
 
-_FOR_A_SHARED_MACHINE = {
-    # Idle OpenMP threads sleep instead of spinning: beside another busy process a CPU step is then twice as fast.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""Environment of a step, where the person has not set it otherwise."""
-
-
 _TRAINER_NEEDS = ("boto3", "huggingface_hub", "jinja2", "peft", "pyarrow", "pygal", "torch", "transformers")
 """Of the extra ``trainer``: some of it people have for other reasons, so no single one tells."""
 
@@ -65,14 +57,7 @@ def run_step(name: str, config: PrepareConfig | TrainerConfig, display: Display)
     log_path = _log_path(config)
     with TemporaryDirectory(prefix="ftj-") as folder, log_path.open("wb") as log:
         answer = Path(folder) / "answer.json"
-        environment = (
-            _FOR_A_SHARED_MACHINE
-            | os.environ
-            | {
-                CONFIG_VARIABLE: config.to_json(),
-                TERMINATION_VARIABLE: str(answer),
-            }
-        )
+        environment = os.environ | {CONFIG_VARIABLE: config.to_json(), TERMINATION_VARIABLE: str(answer)}
         process = subprocess.Popen(
             [sys.executable, "-m", "finetune_trainer.main", name],
             env=environment,
