@@ -13,7 +13,7 @@ import pytest
 
 from e2e.cluster import life
 from e2e.cluster.cluster import Cluster, Json
-from e2e.cluster.places import REPOSITORY
+from e2e.cluster.places import CACHE, REPOSITORY
 from e2e.jobs import BUCKET, SECRET, Jobs
 from e2e.operator_release import OperatorRelease, namespace
 from servers import S3Server
@@ -121,6 +121,7 @@ def s3_environment(cluster: Cluster) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": cluster.s3.access_key,
         "AWS_SECRET_ACCESS_KEY": cluster.s3.secret_key,
         "AWS_REGION": "us-east-1",
+        "XDG_CACHE_HOME": str(CACHE.parent),  # where the quickstart keeps its base model
     }
 
 

@@ -4,8 +4,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from control_plane import wait_for
-from e2e.cluster.cluster import Cluster, Json
+from e2e.cluster.cluster import Cluster, Json, wait_for
 
 BUCKET = "quickstart"
 SECRET = "s3"
@@ -61,13 +60,17 @@ class Jobs:
         """Change fields of the spec."""
         self._cluster.kubectl("patch", "ftj", name, *self._where, "--type=merge", "--patch", json.dumps({"spec": spec}))
 
-    def delete(self, name: str) -> None:
-        """Delete a job and wait until it is gone."""
-        self._cluster.kubectl("delete", "ftj", name, *self._where, "--ignore-not-found")
+    def annotate(self, name: str, annotation: str) -> None:
+        """Change a job in what is nobody's business here."""
+        self._cluster.kubectl("annotate", "ftj", name, annotation, "--overwrite", *self._where)
 
     def get(self, name: str) -> Json:
         """The resource."""
         return self._cluster.get("ftj", name, *self._where)
+
+    def names(self) -> list[str]:
+        """All jobs."""
+        return [found["metadata"]["name"] for found in self._cluster.get("ftj", *self._where)["items"]]
 
     def status(self, name: str) -> Json:
         """What the operator says of it."""

@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from control_plane import wait_for
-from e2e.cluster.cluster import Cluster, Json
+from e2e.cluster.cluster import Cluster, Json, wait_for
 from e2e.cluster.places import REPOSITORY
 
 RELEASE = NAMESPACE = "finetune-operator"

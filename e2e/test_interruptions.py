@@ -2,12 +2,11 @@
 
 import json
 
-from control_plane import wait_for
-from e2e.cluster.cluster import Cluster, Json
+from e2e.cluster.cluster import Cluster, Json, wait_for
 from e2e.jobs import Jobs, job
 from e2e.operator_release import OperatorRelease
 
-STEPS = 100
+STEPS = 80
 INTERRUPTED_AT = 20
 
 

@@ -2,23 +2,29 @@
 
 from pathlib import Path
 
-from e2e.cluster.cluster import Cluster
+from e2e.cluster.cluster import Cluster, wait_for
 from e2e.conftest import s3_secret
 from e2e.jobs import BUCKET, Jobs, condition, job, place
 from e2e.results import download, has_manifest, plain_losses
 
 
-def test_each_method_trains_a_model_that_plain_transformers_and_peft_load(
+def test_each_method_trains_a_model_that_others_load_and_that_outlives_its_job(
     cluster: Cluster, jobs: Jobs, tmp_path: Path
 ) -> None:
     methods = ("full", "lora", "qlora")
+    made = {method: job(method, method=method) for method in methods}
     for method in methods:
-        jobs.apply(job(method, method=method))
+        jobs.apply(made[method])
     artifacts = {method: jobs.wait_for_phase(method, "Succeeded")["artifact"]["uri"] for method in methods}
 
     folders = {method: download(cluster, uri, tmp_path / method) for method, uri in artifacts.items()}
     for method, losses in plain_losses(folders, tmp_path).items():
         assert losses["tuned"] < losses["base"] - 0.2, (method, losses)
+
+    for method in methods:
+        jobs.patch(method, ttlSecondsAfterFinished=1)
+    wait_for(lambda: not jobs.names(), 60)
+    assert all(has_manifest(cluster, made[method]) for method in methods)
 
 
 def test_jobs_that_cannot_work_fail_with_their_reason_before_training(cluster: Cluster, jobs: Jobs) -> None:

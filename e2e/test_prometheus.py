@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from control_plane import wait_for
-from e2e.cluster.cluster import Cluster
+from e2e.cluster.cluster import Cluster, wait_for
 from e2e.jobs import Jobs, job
 from e2e.operator_release import CHART
 

@@ -28,14 +28,14 @@ def readme_blocks(heading: str, language: str) -> list[str]:
 @pytest.fixture
 def nothing_there(cluster: Cluster, release: OperatorRelease) -> Iterator[None]:
     """A cluster without the operator, a bucket without a result, and a default namespace without the quickstart."""
-    release.uninstall()
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    remove(cluster, release)
     client = cluster.s3.client()
     if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=BUCKET)
+    for key in client.list_objects_v2(Bucket=BUCKET, Prefix="output/").get("Contents", []):
+        client.delete_object(Bucket=BUCKET, Key=key["Key"])
     yield
-    cluster.kubectl("delete", "ftj/quickstart", f"secret/{SECRET}", "--ignore-not-found")
-    release.uninstall()
+    remove(cluster, release)
 
 
 def test_the_commands_of_the_readme(cluster: Cluster, nothing_there: None, tmp_path: Path) -> None:
@@ -76,6 +76,14 @@ def test_the_job_of_the_readme_passes_the_api_server_and_plans(
     assert told == "finetunejob.finetune.dev/support-bot created (server dry run)\n"
     plan = [str(Path(sys.executable).parent / "ftj"), "plan", "-f", str(tmp_path / "job.yaml")]
     assert "lora on A10" in subprocess.run(plan, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def remove(cluster: Cluster, release: OperatorRelease) -> None:
+    """Everything that the commands of the README make in the cluster."""
+    for kind, name in (("finetunejobs", "quickstart"), ("secret", SECRET)):
+        cluster.run("kubectl", "delete", kind, name, "--ignore-not-found", check=False)  # the kind may be unknown yet
+    release.uninstall()
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
 
 
 def programs(cluster: Cluster, folder: Path) -> Path:

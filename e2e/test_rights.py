@@ -1,8 +1,9 @@
 """What the operator was allowed, against what it asked for in all the tests before: this runs when they have."""
 
+import itertools
 import json
+import time
 from collections.abc import Iterator
-from itertools import product
 
 import pytest
 
@@ -10,21 +11,60 @@ from e2e.cluster.cluster import Cluster, Json
 from e2e.jobs import Jobs, job
 from e2e.operator_release import ACCOUNT, NAMESPACE, RELEASE, OperatorRelease
 
+SLOW = {"hyperparameters": {"effectiveBatchSize": 8, "maxSteps": 2_000, "loggingSteps": 1}}
 Right = tuple[str, str]
 """Verb and resource: ``("create", "batch/jobs")``."""
 
 
 @pytest.fixture
-def requests(own_cluster: Cluster) -> list[Json]:
-    """All that the operator has asked for since the cluster was started."""
+def audit(own_cluster: Cluster) -> list[Json]:
+    """All requests of service accounts since the cluster was started."""
     assert own_cluster.audit_log is not None
-    lines = map(json.loads, own_cluster.audit_log.read_text().splitlines())
-    return [line for line in lines if line["user"]["username"] == ACCOUNT]
+    return [json.loads(line) for line in own_cluster.audit_log.read_text().splitlines()]
 
 
-def test_it_never_asked_for_what_it_may_not(requests: list[Json]) -> None:
-    forbidden = {right(line) for line in requests if line.get("responseStatus", {}).get("code") == 403}
-    assert forbidden == set()
+@pytest.fixture
+def requests(audit: list[Json]) -> list[Json]:
+    """All that the operator has asked for."""
+    return [line for line in audit if line["user"]["username"] == ACCOUNT]
+
+
+def test_the_rare_requests_are_made(own_cluster: Cluster, jobs: Jobs) -> None:
+    """After which it reads a Job, or a FineTuneJob, that it knows of by watching: a taken name, a lost race."""
+    jobs.apply(job("unlucky", **SLOW))
+    preparation = jobs.wait_for_pod("unlucky", "prepare")["metadata"]["labels"]["batch.kubernetes.io/job-name"]
+    taken = {"name": preparation.replace("-prepare-", "-train-"), "namespace": jobs.namespace}
+    container = {"name": "stranger", "image": "nothing"}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    spec = {"suspend": True, "template": template}
+    own_cluster.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": taken, "spec": spec})
+    jobs.wait_until_trained("unlucky", 1)
+    assert own_cluster.get("job.batch", taken["name"], "--namespace", jobs.namespace)["spec"]["suspend"]
+    assert own_cluster.audit_log is not None
+    deadline = time.monotonic() + 120
+    for count in itertools.count():  # so often that a status meets a job that has just been changed
+        assert time.monotonic() < deadline
+        jobs.annotate("unlucky", f"test/count={count}")
+        lines = [json.loads(line) for line in own_cluster.audit_log.read_text().splitlines()[-500:]]
+        if ("get", "finetune.dev/finetunejobs") in {right(line) for line in lines}:
+            break
+
+
+def test_it_never_asked_for_what_it_may_not(audit: list[Json], requests: list[Json]) -> None:
+    """A replica that has been asked to end may outlive its rights: Helm takes away both at once."""
+    ended = {
+        line["objectRef"].get("name"): line["requestReceivedTimestamp"]
+        for line in audit
+        if line["verb"] == "delete" and line.get("objectRef", {}).get("resource") == "pods"
+    }
+    forbidden = [
+        (right(line), line["requestReceivedTimestamp"], pod)
+        for line in requests
+        if line.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
+        for [pod] in [line["user"]["extra"]["authentication.kubernetes.io/pod-name"]]
+        if line["requestReceivedTimestamp"] < ended.get(pod, "9999")
+    ]
+    assert forbidden == []
 
 
 def test_it_never_asked_for_a_secret(requests: list[Json]) -> None:
@@ -66,5 +106,5 @@ def rights(cluster: Cluster) -> Iterator[Right]:
         name, namespace = binding["roleRef"]["name"], binding["metadata"].get("namespace")
         role = cluster.get(binding["roleRef"]["kind"], name, *(["--namespace", namespace] if namespace else []))
         for rule in role["rules"]:
-            for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"]):
+            for group, resource, verb in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"]):
                 yield verb, "/".join(filter(None, (group, resource)))

@@ -34,13 +34,13 @@ CONTROLLERS = (
 )
 
 
-def wait_for(what: Callable[[], T | None], seconds: float = 30) -> T:
+def wait_for(what: Callable[[], T | None], seconds: float = 30, every: float = 0.05) -> T:
     """Ask again and again until the answer is something, and give it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := what():
             return answer
-        time.sleep(0.05)
+        time.sleep(every)
     raise TimeoutError(f"nothing after {seconds:.0f} s")
 
 

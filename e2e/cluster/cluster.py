@@ -4,15 +4,23 @@ import json
 import subprocess
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import control_plane
 from servers import S3Server
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 COMMAND_SECONDS = 300
+
+
+def wait_for(what: Callable[[], T | None], seconds: float) -> T:
+    """Ask again and again until the answer is something, and give it; not more often than two cores can bear."""
+    return control_plane.wait_for(what, seconds, every=0.5)
 
 
 @dataclass(frozen=True)

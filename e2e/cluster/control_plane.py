@@ -91,6 +91,7 @@ def _controller_manager(binary: Path) -> list[str]:
         root_ca_file=CERTIFICATE,
         cluster_cidr=POD_NETWORK,
         leader_elect="false",
+        use_service_account_credentials="true",  # so that the audit log tells which pod was asked to end, and when
     )
 
 
