@@ -11,6 +11,7 @@ import pytest
 
 from e2e.cluster.cluster import Cluster
 from e2e.jobs import Jobs, condition, job
+from e2e.operator_release import OperatorRelease
 
 GPU = "nvidia.com/gpu"
 LABELS = {"nvidia.com/gpu.product": "NVIDIA-A10"}
@@ -19,8 +20,11 @@ TOLERANT = {"tolerations": [{"key": GPU, "operator": "Equal", "value": "present"
 
 
 @pytest.fixture
-def gpu_node(own_cluster: Cluster) -> Iterator[str]:
-    """The node with two A10s, labelled as NVIDIA's feature discovery does it and tainted as clouds do."""
+def gpu_node(own_cluster: Cluster, operator: OperatorRelease) -> Iterator[str]:
+    """The node with two A10s, labelled as NVIDIA's feature discovery does it and tainted as clouds do.
+
+    The operator is there before: it does not tolerate the taint.
+    """
     cluster = own_cluster
     node = cluster.get("nodes")["items"][0]["metadata"]["name"]
     capacity = json.dumps([{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": "2"}])
