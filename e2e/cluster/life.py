@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -155,11 +154,11 @@ def _enter() -> None:
     """Start the first process in namespaces of its own; it outlives this one."""
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     command = ["nsenter", f"--net=/run/netns/{NAME}", *namespaces, sys.executable, "-m", "e2e.cluster.inside"]
-    with (LOGS / "inside.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    log = (os.POSIX_SPAWN_OPEN, 1, LOGS / "inside.log", os.O_WRONLY | os.O_CREAT, 0o600)
+    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    process = os.posix_spawnp(command[0], command, environment, file_actions=files, setsid=True)
+    children = Path(f"/proc/{process}/task/{process}/children")
     first = int(wait_for(lambda: children.read_text().strip()))
     _PROCESS.write_text(json.dumps({"process": first, "began": _began(first)}))
 
