@@ -106,6 +106,10 @@ class Jobs:
         found: list[Json] = self._cluster.get("pods", "--selector", selector, *self._where)["items"]
         return sorted(found, key=lambda pod: int(pod["metadata"]["labels"]["finetune.dev/number"]))
 
+    def wait_until_seen(self, name: str) -> Json:
+        """The first train pod, wherever it is."""
+        return wait_for(lambda: self.pods(name), 120)[0]
+
     def wait_for_pod(self, name: str, step: str = "train", number: int = 1) -> Json:
         """The pod of that step, once it has been put on a node."""
 

@@ -13,6 +13,20 @@ ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
+LAB_CARD = {
+    "name": "Lab-1",
+    "memoryGiB": 30,
+    "computeCapability": "8.0",
+    "bf16": True,
+    "tflops16": 100,
+    "bandwidthGBs": 900,
+    "pricePerHour": 1,
+    "labels": {"lab.example/gpu": ["one"]},
+    "resourceName": "lab.example/gpu",
+}
+"""A card that only this cluster knows of."""
+
+
 class OperatorRelease:
     """The one release in the cluster: installed, changed, looked at."""
 
@@ -36,6 +50,7 @@ class OperatorRelease:
             "trainer.image.repository": f"{registry}/finetune-trainer",
             "s3.endpointURL": self._cluster.s3_from_pods,
             "settings.pollSeconds": 1,
+            "extraGpus": [LAB_CARD],
             **values,
         }
         options = [word for key, value in everything.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]

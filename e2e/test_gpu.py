@@ -63,9 +63,11 @@ def test_a_train_pod_asks_for_the_card_and_lands_on_its_node(gpu_node: str, jobs
     assert "CUDA" in stalled["message"]
 
 
-def test_a_job_for_a_card_that_no_node_has_waits_and_says_so(gpu_node: str, jobs: Jobs) -> None:
-    jobs.apply(job("h100", gpu={"type": "H100-80GB"}, failurePolicy={"pendingDeadlineSeconds": 15}, pod=TOLERANT))
-    status = jobs.wait_for_phase("h100", "Failed")
+def test_a_job_for_a_card_of_the_charts_values_that_no_node_has_waits_and_says_so(jobs: Jobs) -> None:
+    jobs.apply(job("lab", gpu={"type": "lab 1"}, failurePolicy={"pendingDeadlineSeconds": 10}))
+    pod = jobs.wait_until_seen("lab")
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["lab.example/gpu"] == "1"
+    status = jobs.wait_for_phase("lab", "Failed")
     stalled = condition(status, "Stalled")
     assert stalled["reason"] == "Unschedulable"
     assert "node" in stalled["message"]

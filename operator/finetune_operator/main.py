@@ -4,11 +4,13 @@ import asyncio
 import logging
 import socket
 import sys
+from pathlib import Path
 
 import kopf
 
 from finetune_core import __version__
 from finetune_core.errors import FinetuneError, InvalidSpec
+from finetune_core.planning import add_gpus
 from finetune_operator.cache import Cache
 from finetune_operator.client import ApiError, Client, NotFound, login
 from finetune_operator.handlers import kopf_settings, make_registry
@@ -31,7 +33,10 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stdout)
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
-        asyncio.run(run(settings_from_environment()))
+        settings = settings_from_environment()
+        if settings.gpus_file:
+            add_gpus(Path(settings.gpus_file).read_text(encoding="utf-8"))
+        asyncio.run(run(settings))
     except FinetuneError as error:
         logger.error("%s", error)
         sys.exit(2)

@@ -71,6 +71,9 @@ class Settings:
     grace_seconds: int = 300
     """What a trainer is given to store its state when it is asked to stop."""
 
+    gpus_file: str = ""
+    """File of GPUs that the catalogue lacks, in the form of ``finetune_core/planning/gpus.yaml``'s list."""
+
     s3_endpoint_url: str = ""
     """S3 endpoint of locations that name none; empty: AWS."""
 

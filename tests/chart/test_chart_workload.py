@@ -1,17 +1,22 @@
 """The operator's pods, as a platform engineer would check them."""
 
+import json
 from dataclasses import fields
 
+import yaml
 from rendered import NAMESPACE, Helm
 
 from finetune_operator.main import STOP_SECONDS
 from finetune_operator.settings import Settings, settings_from_environment
 
+CARD = """{"name": "Lab-1", "memoryGiB": 30, "computeCapability": "8.0", "bf16": true, "tflops16": 100,
+    "bandwidthGBs": 900, "pricePerHour": 1, "labels": {"lab/gpu": ["one"]}, "resourceName": "lab/gpu"}"""
 OTHER = (
     "trainer.image.repository=registry.example/trainer", "trainer.image.pullPolicy=Always", "namespaces={a,b}",
     "s3.endpointURL=http://s3.example:9000/?a=1&b=2", "s3.region=eu-1", "settings.leaseSeconds=2.5",
     "settings.workers=3", "settings.pollSeconds=0.5", "settings.progressWritesPerSecond=3", "settings.sweepSeconds=33",
     "settings.prepareCpu=2", "settings.prepareMemory=5Gi", "settings.prepareStorage=6Gi",
+    f"extraGpus:=[{CARD}]",
     "settings.prepareDeadlineSeconds=1000000", "settings.trainDeadlineSeconds=5000000", "settings.graceSeconds=7",
 )  # fmt: skip
 NO_VALUE = {"identity", "port"}
@@ -31,6 +36,18 @@ def test_every_setting_can_be_given(helm: Helm) -> None:
     assert given.train_deadline_seconds == 5_000_000
     assert given.s3_endpoint_url == "http://s3.example:9000/?a=1&b=2"
     assert given.namespaces == ("a", "b")
+
+
+def test_gpus_that_the_catalogue_lacks_lie_where_the_operator_reads_them(helm: Helm) -> None:
+    rendered = helm.template(f"extraGpus:=[{CARD}]")
+    folder = rendered.container["volumeMounts"][0]["mountPath"]
+    assert rendered.environment["FTJ_OPERATOR_GPUS_FILE"] == f"{folder}/gpus.yaml"
+    (volume,) = rendered.pod["spec"]["volumes"]
+    config = next(found for found in rendered.all("ConfigMap") if "gpus.yaml" in found["data"])
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+    assert yaml.safe_load(config["data"]["gpus.yaml"]) == [json.loads(CARD)]
+    other = helm.template(f"extraGpus:=[{CARD.replace('30', '31')}]")
+    assert rendered.pod["metadata"]["annotations"] != other.pod["metadata"]["annotations"], "it would not start again"
 
 
 def test_two_releases_in_a_namespace_have_different_names_and_leases(helm: Helm) -> None:

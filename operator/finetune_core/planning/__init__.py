@@ -1,8 +1,18 @@
 """How a job will be trained: a pure function of the job, the model's shape, the data's lengths and the GPU."""
 
-from finetune_core.planning.gpus import Gpu, catalogue, find_gpu
+from finetune_core.planning.gpus import Gpu, add_gpus, catalogue, find_gpu
 from finetune_core.planning.plan import infeasible_line, plan
 from finetune_core.planning.shapes import shape_from_config, shipped_shape
 from finetune_core.planning.step_down import step_down
 
-__all__ = ["Gpu", "catalogue", "find_gpu", "infeasible_line", "plan", "shape_from_config", "shipped_shape", "step_down"]
+__all__ = [
+    "Gpu",
+    "add_gpus",
+    "catalogue",
+    "find_gpu",
+    "infeasible_line",
+    "plan",
+    "shape_from_config",
+    "shipped_shape",
+    "step_down",
+]

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field, ValidationError
 
+from finetune_core.api.base import ApiModel
+from finetune_core.api.yaml import load_yaml
 from finetune_core.errors import InvalidSpec
 
 _LABEL_KEYS = {"product": "nvidia.com/gpu.product", "gke": "cloud.google.com/gke-accelerator"}
+_NVIDIA = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,55 @@ class Gpu:
         return self.compute_capability is None
 
 
+class _Entry(ApiModel):
+    """An entry of ``gpus.yaml``, whose head explains the fields; other catalogues have two more."""
+
+    name: Annotated[str, Field(min_length=1)]
+    memory_gib: Annotated[float, Field(alias="memoryGiB", gt=0)]
+    compute_capability: Annotated[str, Field(pattern=r"^\d+\.\d$")] | None
+    bf16: bool
+    tflops16: Annotated[float, Field(alias="tflops16", gt=0)]
+    bandwidth_gbs: Annotated[float, Field(alias="bandwidthGBs", gt=0)]
+    price_per_hour: Annotated[float, Field(ge=0)]
+    labels: dict[str, list[str]] = Field(default_factory=dict)
+    """``product``, ``gke``, or the whole key of a label."""
+    aliases: list[str] = Field(default_factory=list)
+    resource_name: str = _NVIDIA
+    """A MIG slice has one of its own."""
+
+
+_added: list[Gpu] = []
+
+
+def add_gpus(text: str) -> None:
+    """Know more cards, or other figures of known ones: a YAML list of entries as ``gpus.yaml`` has them.
+
+    For the start of a process: plans that were made before do not know of it.
+
+    Raises:
+        InvalidSpec: it is no such list.
+    """
+    try:
+        content = load_yaml(text)
+        if not isinstance(content, list):
+            raise InvalidSpec("further GPUs are a list of entries as those of gpus.yaml")
+        _added.extend([_read(entry) for entry in content])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidSpec(f"further GPUs: {where}: {first['msg']}, not {reprlib.repr(first['input'])}") from error
+    catalogue.cache_clear()
+    _by_key.cache_clear()
+
+
 @cache
 def catalogue() -> tuple[Gpu, ...]:
-    """Every card there is, in the catalogue's order."""
+    """Every card there is, in the catalogue's order; of several with one name the one that was added last."""
+    return tuple({gpu.name: gpu for gpu in (*_shipped(), *_added)}.values())
+
+
+@cache
+def _shipped() -> tuple[Gpu, ...]:
     return tuple(_read(entry) for entry in _file()["gpus"])
 
 
@@ -81,20 +131,21 @@ def _file() -> dict[str, Any]:
     return content
 
 
-def _read(entry: dict[str, Any]) -> Gpu:
-    capability = entry["computeCapability"]
+def _read(content: Any) -> Gpu:
+    entry = _Entry.model_validate(content)
+    capability = entry.compute_capability
     major, minor = capability.split(".") if capability else (0, 0)
-    labels = {_LABEL_KEYS[kind]: tuple(values) for kind, values in entry.get("labels", {}).items()}
+    labels = {_LABEL_KEYS.get(kind, kind): tuple(values) for kind, values in entry.labels.items()}
     return Gpu(
-        name=entry["name"],
-        memory_bytes=round(entry["memoryGiB"] * 2**30),
+        name=entry.name,
+        memory_bytes=round(entry.memory_gib * 2**30),
         compute_capability=(int(major), int(minor)) if capability else None,
-        bf16=entry["bf16"],
-        tflops=float(entry["tflops16"]),
-        bandwidth=float(entry["bandwidthGBs"]),
-        aliases=(*chain.from_iterable(labels.values()), *entry.get("aliases", [])),
-        price_per_hour=float(entry["pricePerHour"]),
-        resource_name="nvidia.com/gpu" if capability else None,
+        bf16=entry.bf16,
+        tflops=entry.tflops16,
+        bandwidth=entry.bandwidth_gbs,
+        aliases=(*chain.from_iterable(labels.values()), *entry.aliases),
+        price_per_hour=entry.price_per_hour,
+        resource_name=entry.resource_name if capability else None,
         node_labels=labels,
     )
 
