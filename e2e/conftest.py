@@ -15,10 +15,12 @@ from e2e.cluster import life
 from e2e.cluster.cluster import Cluster, Json
 from e2e.cluster.places import CACHE, REPOSITORY
 from e2e.jobs import BUCKET, SECRET, Jobs
-from e2e.operator_release import OperatorRelease, namespace
+from e2e.operator_release import NAMESPACE, OperatorRelease, namespace
 from servers import S3Server
 
 QUICKSTART = REPOSITORY / "examples" / "quickstart"
+TEST_SECONDS = 900
+"""More than all waits of one test together, which say better what was waited for."""
 LAST = ["test_rights.py", "test_left_behind.py"]
 """The first looks back at what all others made the operator do; the second ends the cluster."""
 
@@ -32,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.timeout(TEST_SECONDS))
     items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
@@ -80,9 +84,6 @@ def operator(release: OperatorRelease) -> OperatorRelease:
 @pytest.fixture(scope="session")
 def quickstart(cluster: Cluster) -> str:
     """The bucket with the quickstart's base model and rows."""
-    client = cluster.s3.client()
-    if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
     for line in (["base_model.py"], ["upload.py", BUCKET]):
         command = [sys.executable, str(QUICKSTART / line[0]), *line[1:]]
         subprocess.run(command, check=True, env={**os.environ, **s3_environment(cluster)}, stdout=subprocess.DEVNULL)
@@ -135,7 +136,7 @@ def _existing_cluster() -> Cluster:
     values = {name: os.environ.get(f"E2E_{name}", "") for name in wanted}
     if unset := [f"E2E_{name}" for name, value in values.items() if not value]:
         pytest.exit(f"--use-existing needs {', '.join(unset)}: see e2e/README.md")
-    return Cluster(
+    cluster = Cluster(
         kubeconfig=Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"),
         programs={name: Path(path) for name, path in programs.items() if path},
         registry=values["REGISTRY"],
@@ -144,3 +145,7 @@ def _existing_cluster() -> Cluster:
         prometheus=os.environ.get("E2E_PROMETHEUS_URL"),
         audit_log=None,
     )
+    for what in (("namespace", NAMESPACE), ("crd", "finetunejobs.finetune.dev"), ("secret", SECRET, "-n", "default")):
+        if cluster.run("kubectl", "get", *what, check=False).returncode == 0:
+            pytest.exit(f"the cluster has {what[0]} {what[1]}, which these tests would change and delete")
+    return cluster

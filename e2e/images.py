@@ -72,12 +72,6 @@ class Image:
     """Digest of its configuration: the same id is the same image."""
 
 
-def base_image(say: Say) -> str:
-    """Reference of a minimal Debian 12 in the store, made by debootstrap where it is missing or old."""
-    with _alone(say):
-        return _base_image(say)
-
-
 def build(name: Name, say: Say) -> Image:
     """Build an image from the checkout; what did not change is not built again.
 
@@ -108,13 +102,13 @@ def build(name: Name, say: Say) -> Image:
     return Image(reference=reference, id=f"sha256:{built['FromImageID']}")
 
 
-def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str = "k8s.io") -> None:
+def import_into(image: Image, containerd_socket: Path, say: Say) -> None:
     """Bring an image into containerd, which is sent only the layers that it does not hold.
 
     Raises:
         ImageError: too little disk is free, or containerd refused.
     """
-    ctr = ["ctr", "--address", str(containerd_socket), "--namespace", namespace]
+    ctr = ["ctr", "--address", str(containerd_socket), "--namespace", "k8s.io"]
     with _alone(say):
         before = _id_in_containerd(ctr, image.reference)
         if before == image.id:
@@ -142,7 +136,7 @@ def import_into(image: Image, containerd_socket: Path, say: Say, namespace: str 
             for digest in held:
                 (blobs / digest.removeprefix("sha256:")).unlink()
             _send(layout, [*ctr, "images", "import", "-"])
-        if before and namespace == "k8s.io":
+        if before:
             # The name that kubelet's side of containerd gave the old image would keep its layers.
             subprocess.run([*ctr, "images", "rm", before], capture_output=True)
         say(f"{image.reference}: {new / 1e6:,.0f} MB into containerd in {time.monotonic() - started:.1f} s")

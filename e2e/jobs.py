@@ -36,14 +36,6 @@ def place(key: str, **fields: Any) -> Json:
     return {"uri": f"s3://{BUCKET}/{key}", "secretName": SECRET, **fields}
 
 
-def long(steps: int = 2_000) -> Json:
-    """Settings of a job that trains until the test is done with it, with checkpoints to resume from."""
-    return {
-        "hyperparameters": {"learningRate": 3e-3, "effectiveBatchSize": 8, "maxSteps": steps, "loggingSteps": 5},
-        "checkpoints": {"everySteps": 20},
-    }
-
-
 class Jobs:
     """The jobs of one namespace."""
 

@@ -51,11 +51,23 @@ class OperatorRelease:
             "s3.endpointURL": self._cluster.s3_from_pods,
             "settings.pollSeconds": 1,
             "extraGpus": [LAB_CARD],
+            "podAnnotations": {"e2e/image": self._cluster.operator_image_id},  # another image, other pods
             **values,
         }
         options = [word for key, value in everything.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
         where = ("--namespace", NAMESPACE, "--wait", "--timeout", "3m")
         return self._cluster.helm(*command, RELEASE, CHART, *where, *options)
+
+    def rollback(self) -> None:
+        """Back to the values of before."""
+        self._values = None
+        self._cluster.helm("rollback", RELEASE, "--namespace", NAMESPACE, "--wait")
+        self.wait_for_leader()
+
+    def settings(self) -> dict[str, str]:
+        """Environment of its pods."""
+        pod = self._cluster.get("deployment", RELEASE, "--namespace", NAMESPACE)["spec"]["template"]["spec"]
+        return {variable["name"]: variable.get("value", "") for variable in pod["containers"][0]["env"]}
 
     def uninstall(self) -> None:
         """Remove it."""
@@ -83,7 +95,7 @@ class OperatorRelease:
         return wait_for(found, 60)
 
     def kill(self, pod: str) -> None:
-        """Kill it at once: no signal that it could answer."""
+        """Kill it as fast as the API server can: kubelet gives it a second."""
         options = ("--grace-period=0", "--force", "--wait=false")
         self._cluster.kubectl("delete", "pod", pod, "--namespace", NAMESPACE, *options)
 

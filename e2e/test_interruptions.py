@@ -6,14 +6,14 @@ from e2e.cluster.cluster import Cluster, Json, wait_for
 from e2e.jobs import Jobs, job
 from e2e.operator_release import OperatorRelease
 
-STEPS = 80
+STEPS = 100
 INTERRUPTED_AT = 20
 
 
-def long(name: str) -> Json:
+def long(name: str, steps: int = STEPS) -> Json:
     """A job that takes some ten seconds, and stores its state every 20 steps."""
     numbers = {"learningRate": 3e-3, "microBatchSize": 4, "gradientAccumulationSteps": 2, "loggingSteps": 5}
-    return job(name, hyperparameters={**numbers, "maxSteps": STEPS}, checkpoints={"everySteps": 20})
+    return job(name, hyperparameters={**numbers, "maxSteps": steps}, checkpoints={"everySteps": 20})
 
 
 def test_an_evicted_trainer_goes_on_from_where_it_was(cluster: Cluster, jobs: Jobs) -> None:

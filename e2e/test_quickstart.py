@@ -1,5 +1,6 @@
 """The README's way from nothing to a model, its commands run as they are written there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,13 +28,13 @@ def readme_blocks(heading: str, language: str) -> list[str]:
 
 @pytest.fixture
 def nothing_there(cluster: Cluster, release: OperatorRelease) -> Iterator[None]:
-    """A cluster without the operator, a bucket without a result, and a default namespace without the quickstart."""
+    """A cluster without the operator, no result of the quickstart, and a default namespace without it."""
     remove(cluster, release)
     client = cluster.s3.client()
-    if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
-    for key in client.list_objects_v2(Bucket=BUCKET, Prefix="output/").get("Contents", []):
-        client.delete_object(Bucket=BUCKET, Key=key["Key"])
+    for bucket in client.list_buckets()["Buckets"]:
+        if bucket["Name"] == BUCKET:
+            for found in client.list_objects_v2(Bucket=BUCKET, Prefix="output/").get("Contents", []):
+                client.delete_object(Bucket=BUCKET, Key=found["Key"])
     yield
     remove(cluster, release)
 
@@ -44,7 +45,7 @@ def test_the_commands_of_the_readme(cluster: Cluster, nothing_there: None, tmp_p
     environment = {
         **cluster.environment(),
         **s3_environment(cluster),
-        "PATH": f"{programs(cluster, tmp_path)}:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": f"{programs(cluster, tmp_path)}:{os.environ['PATH']}",
         "REGISTRY": cluster.registry,
         "S3_ENDPOINT": cluster.s3_from_pods,
     }

@@ -7,7 +7,7 @@ import pytest
 from e2e.cluster.cluster import Cluster, wait_for
 from e2e.conftest import a_namespace
 from e2e.jobs import Jobs, job
-from e2e.operator_release import NAMESPACE, SELECTOR, OperatorRelease
+from e2e.operator_release import NAMESPACE, RELEASE, SELECTOR, OperatorRelease
 from e2e.results import has_manifest
 from e2e.test_interruptions import long
 
@@ -20,14 +20,15 @@ def test_helm_test_passes(operator: OperatorRelease, cluster: Cluster) -> None:
 def test_an_upgrade_and_a_rollback_leave_a_running_job_alone(
     jobs: Jobs, operator: OperatorRelease, cluster: Cluster
 ) -> None:
-    jobs.apply(long("steady"))
+    jobs.apply(long("steady", steps=300))
     jobs.wait_until_trained("steady", 10)
     before = {pod["metadata"]["name"] for pod in operator.pods()}
     operator.install(**{"settings.workers": 8})
-    upgraded = {pod["metadata"]["name"] for pod in operator.pods()}
-    assert not before & upgraded, "no pod was replaced"
-    cluster.helm("rollback", "finetune-operator", "--namespace", NAMESPACE, "--wait")
-    operator.wait_for_leader()
+    assert not before & {pod["metadata"]["name"] for pod in operator.pods()}, "a pod was not replaced"
+    assert operator.settings()["FTJ_OPERATOR_WORKERS"] == "8"
+    assert jobs.status("steady")["phase"] == "Training", "the job was too short"
+    operator.rollback()
+    assert operator.settings()["FTJ_OPERATOR_WORKERS"] == "16"
     status = jobs.wait_for_phase("steady", "Succeeded")
     assert [attempt["outcome"] for attempt in status["attempts"]] == ["Succeeded"]
     assert len(jobs.pods("steady")) == 1
@@ -38,13 +39,23 @@ def test_uninstalling_leaves_jobs_and_what_they_run(jobs: Jobs, operator: Operat
     jobs.apply(made)
     jobs.wait_until_trained("unattended", 10)
     operator.uninstall()
-    wait_for(lambda: cluster.get("all", "--namespace", NAMESPACE)["items"] == [], 60)
+    wait_for(lambda: what_is_left(cluster) == STAYS, 60)
     assert jobs.status("unattended")["phase"] == "Training"
     assert cluster.get("crd", "finetunejobs.finetune.dev")
     wait_for(lambda: has_manifest(cluster, made), 120)
     operator.install()
     status = jobs.wait_for_phase("unattended", "Succeeded")
     assert [attempt["outcome"] for attempt in status["attempts"]] == ["Succeeded"]
+
+
+STAYS = {"configmap/kube-root-ca.crt", "serviceaccount/default", f"lease.coordination.k8s.io/{RELEASE}"}
+"""What every namespace has, and the Lease."""
+
+
+def what_is_left(cluster: Cluster) -> set[str]:
+    """Everything in the operator's namespace that a chart could have put there."""
+    kinds = "all,configmaps,secrets,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,leases"
+    return set(cluster.kubectl("get", kinds, "--namespace", NAMESPACE, "--output=name", "--ignore-not-found").split())
 
 
 @pytest.fixture

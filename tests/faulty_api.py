@@ -55,7 +55,6 @@ class FaultyApi:
         self._plane = plane
         self._trust = ssl.create_default_context(cafile=plane.certificate)
         self._loop = asyncio.new_event_loop()
-        self._connections: set[asyncio.BaseTransport] = set()
         """All that there ever were; to break one that is gone does nothing."""
         self._watches: dict[str, web.StreamResponse] = {}
         self._number = 0
@@ -110,19 +109,28 @@ class FaultyApi:
     async def _stop(self) -> None:
         assert self._runner is not None
         assert self._session is not None
+        for site in list(self._runner.sites):
+            await site.stop()
+        await asyncio.sleep(0.1)  # one may just have been taken
+        while self._open():
+            self._abort()  # one that is only closed stays open until its other end has read everything
+            await asyncio.sleep(0.01)
         await self._runner.cleanup()
         await self._session.close()
-        self._abort()  # one that is only closed stays open until its other end has read everything
         await asyncio.sleep(0.1)  # TLS connections say goodbye
 
     def _abort(self) -> None:
-        for connection in self._connections:
-            connection.abort()  # type: ignore[attr-defined]
+        for connection in self._open():
+            connection.abort()
+
+    def _open(self) -> list[asyncio.WriteTransport]:
+        """Connections to here."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        handlers = self._runner.server.connections  # type: ignore[attr-defined]
+        return [handler.transport for handler in handlers if handler.transport is not None]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        connection = request.transport
-        assert connection is not None
-        self._connections.add(connection)
         kind = _kind(request.path)
         try:
             if request.method == "GET" or kind == "leases":

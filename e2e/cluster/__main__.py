@@ -1,10 +1,12 @@
 """``python -m e2e.cluster up|down|status|check``."""
 
 import argparse
+import subprocess
 import sys
 
 from e2e.cluster.life import CannotRun, check, down, status, up
 from e2e.images import ImageError
+from go_binaries import GoMissing
 
 
 def main() -> None:
@@ -20,7 +22,7 @@ def main() -> None:
         elif command == "check":
             check(say)
             return
-    except (CannotRun, ImageError) as error:
+    except (CannotRun, ImageError, GoMissing, subprocess.CalledProcessError) as error:
         sys.exit(str(error))
     print(status())
 

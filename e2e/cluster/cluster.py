@@ -1,6 +1,7 @@
 """A cluster as tests and people use it: kubectl, helm, S3, Prometheus."""
 
 import json
+import os
 import subprocess
 import urllib.parse
 import urllib.request
@@ -39,6 +40,8 @@ class Cluster:
     """URL; None: there is none that scrapes it."""
     audit_log: Path | None
     """Requests of service accounts; None: they cannot be read."""
+    operator_image_id: str = ""
+    """Of an image whose name stays while it changes; empty: of one that a name tells apart."""
 
     @property
     def is_ours(self) -> bool:
@@ -61,8 +64,10 @@ class Cluster:
         return ended
 
     def environment(self) -> dict[str, str]:
-        """For programs that are to work with this cluster and no other; they keep caches in HOME."""
-        return {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.kubeconfig.parent), "PATH": "/usr/bin:/bin"}
+        """For programs that are to work with this cluster and no other."""
+        if self.is_ours:  # they keep caches in HOME
+            return {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.kubeconfig.parent), "PATH": "/usr/bin:/bin"}
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
 
     def kubectl(self, *arguments: str | Path, input: str | None = None) -> str:
         """What kubectl prints."""

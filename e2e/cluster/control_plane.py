@@ -17,7 +17,8 @@ from e2e.cluster.places import (
     SERVICE_NETWORK,
 )
 
-ETCD = f"http://{NODE_ADDRESS}:2379"
+ETCD = "http://127.0.0.1:2379"
+"""Of the cluster's own network; it asks nobody who they are, so no pod may reach it."""
 SERVER = f"https://{NODE_ADDRESS}:{API_PORT}"
 
 _AUDIT_POLICY = {
@@ -45,7 +46,7 @@ def control_plane(binaries: dict[str, Path]) -> list[Daemon]:
 
 
 def _etcd(binary: Path) -> list[str]:
-    peers = f"http://{NODE_ADDRESS}:2380"
+    peers = "http://127.0.0.1:2380"
     return command(
         binary,
         data_dir=RUN / "etcd",

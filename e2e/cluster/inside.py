@@ -19,6 +19,8 @@ from e2e.cluster.node import CORES, KUBELET_FOLDER
 from e2e.cluster.places import LOGS, RUN, SOCKET
 
 DAEMONS, READY = RUN / "daemons.json", RUN / "ready"
+MOUNT_POINTS = (Path("/var/lib/kubelet"), Path("/var/lib/cni"))
+"""Folders that kubelet and the network plugins have whatever they are told; others are mounted over them."""
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -28,8 +30,11 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _mount()
     daemons = {daemon["name"]: daemon for daemon in json.loads(DAEMONS.read_text())}
-    _start_container_runtime(daemons.pop("containerd"))
-    started = {_start(daemon).pid: name for name, daemon in daemons.items()}
+    # All are kept: Popen waits for a forgotten one that has ended, and then nobody here hears of its end.
+    servers = {"containerd": _start_container_runtime(daemons.pop("containerd"))}
+    for name, daemon in daemons.items():
+        servers[name] = _start(daemon)
+    started = {process.pid: name for name, process in servers.items()}
     READY.touch()
     try:
         while True:
@@ -47,19 +52,22 @@ def main() -> NoReturn:
 
 def _mount() -> None:
     """Private places where servers have fixed ones."""
-    Path("/var/lib/kubelet").mkdir(exist_ok=True)
+    kubelet, network = MOUNT_POINTS
+    for folder in MOUNT_POINTS:
+        folder.mkdir(exist_ok=True)
     for mount in (
         "--make-rshared /",
         "-t tmpfs tmpfs /run",
         "-t tmpfs tmpfs /var/log",
-        f"--bind {KUBELET_FOLDER} /var/lib/kubelet",
+        f"-t tmpfs tmpfs {network}",
+        f"--bind {KUBELET_FOLDER} {kubelet}",
     ):
         subprocess.run(["mount", *mount.split(" ")], check=True)
     _claim_cores(CORES)
 
 
 def _claim_cores(number: int) -> None:
-    """Let kubelet, which reads it here, find so many cores: train pods that hold a GPU ask for three.
+    """Let kubelet, which reads it here, find so many cores or more: train pods that hold a GPU ask for three.
 
     They are more NUMA nodes with the same cores, for what kubelet finds is also what it writes into cpusets. No
     container sees this (each has a sysfs of its own), and nothing gets more time by it.
@@ -75,13 +83,14 @@ def _claim_cores(number: int) -> None:
         (nodes / f"node{node}" / "meminfo").write_text(f"Node {node} MemTotal: 0 kB\n")
 
 
-def _start_container_runtime(daemon: dict[str, Any]) -> None:
+def _start_container_runtime(daemon: dict[str, Any]) -> subprocess.Popen[bytes]:
     """containerd, without what a cluster that was killed has left in its records."""
     process = _start(daemon)
     if _remove_containers():
         process.kill()
         process.wait()
-        _start(daemon)
+        process = _start(daemon)
+    return process
 
 
 def _start(daemon: dict[str, Any]) -> subprocess.Popen[bytes]:

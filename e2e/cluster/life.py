@@ -24,8 +24,10 @@ from e2e.cluster.machine import (
     leftovers,
     make_cgroup,
     make_network,
+    note_kernel_settings,
     remove_cgroup,
     remove_network,
+    restore_kernel_settings,
 )
 from e2e.cluster.node import container_runtime, node_agents
 from e2e.cluster.places import (
@@ -44,7 +46,7 @@ from e2e.cluster.places import (
 from e2e.cluster.services import S3_FROM_PODS, beside_kubernetes, s3_objects, s3_server
 from go_binaries import go_binary
 
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 30
 _PROCESS = RUN / "process.json"
 """The first process of the namespaces: its number, and when it began, lest another has its number by now."""
@@ -73,9 +75,18 @@ def up(say: Say) -> Cluster:
         check(say)
         binaries = {name: go_binary(name, say, pinned=True) for name in _BINARIES}
         built = [images.build("operator", say), images.build("trainer", say)]
+        started = time.monotonic()
         if _process() is None:
             _clear()
-            _start(binaries, say)
+            _start(binaries)
+        try:
+            wait_for(_ready, START_SECONDS)
+        except (CannotRun, TimeoutError) as error:
+            kept = shutil.copytree(LOGS, ROOT / "logs-of-a-failed-start", dirs_exist_ok=True)
+            _end()
+            raise CannotRun(f"the cluster did not start: see {kept}/inside.log and the others there") from error
+        say(f"the cluster runs after {time.monotonic() - started:.0f} s")
+        images.pause_image(SOCKET, say)
         for image in built:
             images.import_into(image, SOCKET, say=say)
         cluster = Cluster(
@@ -86,9 +97,13 @@ def up(say: Say) -> Cluster:
             s3_from_pods=S3_FROM_PODS,
             prometheus=f"http://{NODE_ADDRESS}:{PROMETHEUS_PORT}",
             audit_log=AUDIT_LOG,
+            operator_image_id=built[0].id,
         )
         cluster.apply(*s3_objects())
-        wait_for(lambda: cluster.node_is_ready(NAME), START_SECONDS)
+        try:
+            wait_for(lambda: cluster.node_is_ready(NAME), START_SECONDS)
+        except TimeoutError as error:
+            raise CannotRun(f"the node is not ready: see {LOGS}/kubelet.log") from error
         return cluster
 
 
@@ -108,14 +123,7 @@ def down() -> None:
         CannotRun: something of it is still there.
     """
     with _alone():
-        if (process := _process()) is not None:
-            os.kill(process, signal.SIGTERM)
-            with suppress(TimeoutError):
-                wait_for(lambda: _process() is None, STOP_SECONDS)
-            if _process() is not None:
-                os.kill(process, signal.SIGKILL)
-                wait_for(lambda: _process() is None, STOP_SECONDS)
-        _clear()
+        _end()
         if left := leftovers():
             raise CannotRun("left behind:\n" + "\n".join(left))
 
@@ -127,8 +135,7 @@ def status() -> str:
     return f"up; export KUBECONFIG={KUBECONFIG}" if inside.READY.exists() else "starting"
 
 
-def _start(binaries: dict[str, Path], say: Say) -> None:
-    started = time.monotonic()
+def _start(binaries: dict[str, Path]) -> None:
     for folder in (RUN, LOGS, IMAGES):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     make_certificate()
@@ -139,15 +146,10 @@ def _start(binaries: dict[str, Path], say: Say) -> None:
         *node_agents(binaries),
     ]
     inside.DAEMONS.write_text(json.dumps([daemon.to_dict() for daemon in daemons]))
+    note_kernel_settings()
     make_network()
     make_cgroup()
-    try:
-        _enter()
-        wait_for(_ready, START_SECONDS)
-    except TimeoutError as error:
-        raise CannotRun(f"the cluster did not start: see {LOGS}") from error
-    images.pause_image(SOCKET, say)
-    say(f"the cluster runs after {time.monotonic() - started:.0f} s")
+    _enter()
 
 
 def _enter() -> None:
@@ -165,7 +167,7 @@ def _enter() -> None:
 
 def _ready() -> bool:
     if _process() is None:
-        raise CannotRun(f"the cluster did not start: {(LOGS / 'inside.log').read_text().strip()}")
+        raise CannotRun("its first process has ended")
     return inside.READY.exists()
 
 
@@ -186,14 +188,26 @@ def _began(process: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
+def _end() -> None:
+    """End the first process, and with it all others; then remove what was made for them."""
+    for signal_, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        with suppress(TimeoutError, ProcessLookupError):
+            if (process := _process()) is not None:
+                os.kill(process, signal_)
+                wait_for(lambda: _process() is None, seconds)
+    _clear()
+
+
 def _clear() -> None:
     """Remove all but the images."""
     remove_network()
     remove_cgroup()
+    restore_kernel_settings()
     if RUN.exists():
         shutil.rmtree(RUN)
-    with suppress(OSError):
-        Path("/var/lib/kubelet").rmdir()  # the mount point that was made; one with anything in it is not ours
+    for folder in inside.MOUNT_POINTS:
+        with suppress(OSError):
+            folder.rmdir()  # it was made to mount on; one with anything in it is not ours
 
 
 @contextmanager

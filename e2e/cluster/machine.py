@@ -1,5 +1,6 @@
 """What this machine must have, and what the cluster takes of it besides processes: a network namespace and a cgroup."""
 
+import json
 import os
 import platform
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.cluster.node import CNI_BINARIES
-from e2e.cluster.places import CABLE_BITS, CACHE, HOST_ADDRESS, NAME, NETWORK, NODE_ADDRESS, ROOT
+from e2e.cluster.places import CABLE_BITS, CACHE, HOST_ADDRESS, KERNEL_SETTINGS, NAME, NETWORK, NODE_ADDRESS, ROOT
 
 Say = Callable[[str], None]
 
@@ -48,6 +49,8 @@ def check_machine(images_are_there: bool, say: Say) -> None:
     missing = sorted({package for program, package in _PROGRAMS.items() if shutil.which(program) is None})
     if not (CNI_BINARIES / "bridge").exists():
         missing.append("containernetworking-plugins")
+    if not list(Path("/usr/lib").glob("*/libc.a")):
+        missing.append("libc6-dev")
     if missing:
         line = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
         if not os.environ.get("CI") or shutil.which("apt-get") is None:
@@ -60,6 +63,13 @@ def check_machine(images_are_there: bool, say: Say) -> None:
         }
         subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
         subprocess.run(line, **quiet)  # type: ignore[call-overload]
+    if _run(*["unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run"]).returncode:
+        raise CannotRun("no namespaces and mounts can be made here, as in most containers: use --use-existing")
+    try:
+        make_cgroup()
+        remove_cgroup()
+    except OSError as error:
+        raise CannotRun(f"no cgroup can be made here ({error}), as in most containers: use --use-existing") from error
     CACHE.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(CACHE).free
     if not images_are_there and free < DISK_BYTES:
@@ -83,7 +93,7 @@ def make_network() -> None:
         (*inside, "link", "set", "lo", "up"),
         (*inside, "address", "add", f"{NODE_ADDRESS}/{CABLE_BITS}", "dev", "eth0"),
         (*inside, "link", "set", "eth0", "up"),
-        # Service addresses need a route to be rewritten from. Nothing goes that way: this machine forwards nothing.
+        # Service addresses need a route to be rewritten from. What does go that way is sent to no further place.
         (*inside, "route", "add", "default", "via", HOST_ADDRESS),
         ("ip", "netns", "exec", NAME, "sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"),
     ):
@@ -116,19 +126,50 @@ def remove_cgroup() -> None:
                 inner.rmdir()
 
 
+_KERNEL_SETTINGS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""Those that kubelet sets for the whole machine."""
+
+
+def note_kernel_settings() -> None:
+    """Remember what kubelet will change."""
+    there = [name for name in _KERNEL_SETTINGS if _setting(name).exists()]
+    KERNEL_SETTINGS.write_text(json.dumps({name: _setting(name).read_text() for name in there}))
+
+
+def restore_kernel_settings() -> None:
+    """Make them what they were."""
+    if KERNEL_SETTINGS.exists():
+        for name, value in json.loads(KERNEL_SETTINGS.read_text()).items():
+            _setting(name).write_text(value)
+
+
+def _setting(name: str) -> Path:
+    return Path("/proc/sys") / name
+
+
 def leftovers() -> list[str]:
     """What of a cluster can be found on this machine; nothing, after its end."""
     found = [line for line in _run("ip", "netns", "list").stdout.splitlines() if NAME in line]
     found += [line for line in _run("ip", "-oneline", "link").stdout.splitlines() if f" {NAME}" in line]
-    found += [line for line in _run("iptables-save").stdout.splitlines() if "KUBE" in line or NETWORK[:6] in line]
-    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(ROOT) in line or "kubelet" in line]
+    found += [line for line in _run("ip", "-oneline", "address").stdout.splitlines() if f" {HOST_ADDRESS}/" in line]
+    if shutil.which("iptables-save"):
+        found += [line for line in _run("iptables-save").stdout.splitlines() if NETWORK.removesuffix("0.0/16") in line]
+    found += [line for line in Path("/proc/mounts").read_text().splitlines() if str(ROOT) in line]
     found += [str(folder / NAME) for folder in _cgroup_roots() if (folder / NAME).exists()]
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = command.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            elsewhere = (command.parent / "ns" / "net").readlink() != Path("/proc/self/ns/net").readlink()
         except OSError:
             continue  # it has ended
-        if str(ROOT) in line or "e2e.cluster.inside" in line:
+        if elsewhere and (str(ROOT) in line or "e2e.cluster.inside" in line):
             found.append(f"process {command.parent.name}: {line[:200]}")
     return found
 

@@ -24,7 +24,7 @@ CNI_BINARIES = Path("/usr/lib/cni")
 """Where Debian has them."""
 CGROUP = f"/{NAME}"
 CORES = 8
-"""What the node says it has, whatever is true."""
+"""What the node says it has at least, whatever is true."""
 
 
 def container_runtime() -> Daemon:
@@ -39,6 +39,8 @@ root = "{IMAGES}"
 state = "/run/containerd"
 [grpc]
 address = "{SOCKET}"
+[plugins."io.containerd.internal.v1.opt"]
+path = "{RUN}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{PAUSE}"
 restrict_oom_score_adj = true
@@ -116,6 +118,7 @@ def _kubelet() -> dict[str, object]:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "makeIPTablesUtilChains": False,
+        "volumePluginDir": str(RUN / "volume-plugins"),
         # A disk that is fuller than the defaults like is no reason to throw the images away.
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,

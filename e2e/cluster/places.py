@@ -26,4 +26,5 @@ SOCKET = RUN / "containerd.sock"
 KUBECONFIG = RUN / "kubeconfig"
 AUDIT_LOG = RUN / "audit.log"
 LOGS = RUN / "logs"
+KERNEL_SETTINGS = RUN / "kernel-settings.json"
 REPOSITORY = Path(__file__).parent.parent.parent

@@ -90,6 +90,14 @@ def _prometheus_config() -> dict[str, Any]:
     annotation = "__meta_kubernetes_service_annotation_prometheus_io_"
     relabel = [
         {"source_labels": [f"{annotation}scrape"], "regex": "true", "action": "keep"},
+        {
+            "source_labels": ["__address__", f"{annotation}port"],
+            "regex": r"([^:]+)(?::\d+)?;(\d+)",
+            "replacement": "$1:$2",
+            "target_label": "__address__",
+        },
+        {"source_labels": [f"{annotation}path"], "regex": "(.+)", "target_label": "__metrics_path__"},
+        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
         {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
     ]
     return {
@@ -98,6 +106,7 @@ def _prometheus_config() -> dict[str, Any]:
         "scrape_configs": [
             {
                 "job_name": "services",
+                "honor_labels": True,  # docs/helm.md says why
                 "kubernetes_sd_configs": [{"role": "endpointslice", "kubeconfig_file": str(KUBECONFIG)}],
                 "relabel_configs": relabel,
             }

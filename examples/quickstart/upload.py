@@ -1,4 +1,4 @@
-"""Put the quickstart's base model and rows into a bucket, for a cluster to find them there.
+"""Put the quickstart's base model and rows into a bucket, made if need be, for a cluster to find them there.
 
     python examples/quickstart/upload.py BUCKET
 
@@ -20,6 +20,8 @@ def main() -> None:
     if not (HERE / "base-model").exists():
         sys.exit("there is no base model yet: python examples/quickstart/base_model.py")
     s3 = boto3.client("s3")
+    if sys.argv[1] not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=sys.argv[1])
     files = [HERE / "rows.jsonl", *sorted(file for file in (HERE / "base-model").iterdir() if file.is_file())]
     for file in files:
         key = str(file.relative_to(HERE))

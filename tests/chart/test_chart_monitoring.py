@@ -62,9 +62,9 @@ def test_of_each_alert_is_tested_when_it_fires_and_when_not(alert: str) -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_what_it_means_and_where_help_is(alert: str) -> None:
     annotations, labels = ALERTS[alert]["annotations"], ALERTS[alert]["labels"]
-    assert annotations.keys() == {"summary", "description", "runbook_url"}
+    assert annotations.keys() == {"summary", "description", "runbook"}
     assert labels["severity"] in ("critical", "warning", "info")
-    assert (REPOSITORY / annotations["runbook_url"]).read_text().startswith(f"# {alert}\n")
+    assert (REPOSITORY / annotations["runbook"]).read_text().startswith(f"# {alert}\n")
 
 
 def test_the_alert_for_a_stale_watch_comes_before_kubelet_restarts_the_pod() -> None:

@@ -83,11 +83,14 @@ def add_gpus(text: str) -> None:
         content = load_yaml(text)
         if not isinstance(content, list):
             raise InvalidSpec("further GPUs are a list of entries as those of gpus.yaml")
-        _added.extend([_read(entry) for entry in content])
+        cards = []
+        for content_of_one in content:
+            cards.append(_read(content_of_one))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join([f"entry {len(cards) + 1}", *map(str, first["loc"])])
         raise InvalidSpec(f"further GPUs: {where}: {first['msg']}, not {reprlib.repr(first['input'])}") from error
+    _added.extend(cards)
     catalogue.cache_clear()
     _by_key.cache_clear()
 

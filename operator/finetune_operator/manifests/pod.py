@@ -13,6 +13,7 @@ from finetune_operator.settings import Settings
 CONTAINER = "trainer"
 USER = 10_001
 SCRATCH = "/scratch"
+WHOLE_CARD = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ def pod_template(
         "tolerations": [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in options.tolerations],
     }
     if beside_gpu:
-        pod["tolerations"].append({"key": gpu.resource_name, "operator": "Exists", "effect": "NoSchedule"})
+        for key in _taints(gpu):
+            pod["tolerations"].append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
     elif beside_gpu:
@@ -127,6 +129,12 @@ def _container(
             *mounts.mounts,
         ],
     }
+
+
+def _taints(gpu: Gpu) -> list[str | None]:
+    """By which nodes with the card keep others off. Those of MIG slices have the taint of whole cards."""
+    is_slice = gpu.resource_name is not None and gpu.resource_name.startswith("nvidia.com/mig-")
+    return [gpu.resource_name, *([WHOLE_CARD] if is_slice else [])]
 
 
 def _affinity(gpu: Gpu) -> dict[str, Any]:
