@@ -20,7 +20,7 @@ def test_helm_test_passes(operator: OperatorRelease, cluster: Cluster) -> None:
 def test_an_upgrade_and_a_rollback_leave_a_running_job_alone(
     jobs: Jobs, operator: OperatorRelease, cluster: Cluster
 ) -> None:
-    jobs.apply(long("steady", steps=300))
+    jobs.apply(long("steady", steps=200))
     jobs.wait_until_trained("steady", 10)
     before = {pod["metadata"]["name"] for pod in operator.pods()}
     operator.install(**{"settings.workers": 8})
