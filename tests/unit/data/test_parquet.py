@@ -137,9 +137,11 @@ def test_truncated_empty_and_ambiguous_files_are_refused(tmp_path):
     assert "has column 'a' twice" in refusal(path)
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
-    path = write(tmp_path / "data", {"a": ["x" * (70 * 2**20)]}, compression="zstd", use_dictionary=False)
-    assert path.stat().st_size < 2**20
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, shared):
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * (200 if shared else 1), pa.int32()), ["x" * (20 * 2**20)])
+    path = write(tmp_path / "data", {"a": text}, compression="zstd", use_dictionary=shared, store_schema=False)
+    assert path.stat().st_size < 2**14
     assert f"grows to more than {limits.MAX_RATIO} times its size" in refusal(path)
 
 
@@ -152,15 +154,13 @@ def test_progress_ends_with_the_file(tmp_path):
 
 
 MEASURE = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from finetune_core.data import read_rows
 import pyarrow.parquet
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-rows = read_rows(Path(sys.argv[1]))
-next(rows)
+def peak(): return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])  # not inherited
 before = peak()
-print(sum(1 for _ in rows), peak() - before)
+print(sum(1 for _ in read_rows(Path(sys.argv[1]))), peak() - before)
 """
 
 
@@ -171,8 +171,17 @@ def test_a_row_group_is_not_held(tmp_path):
     assert path.stat().st_size > 110 * 2**20
     ended = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
     count, kibibytes = map(int, ended.stdout.split())
-    assert count == 19_999
-    assert kibibytes < 24 * 1024
+    assert count == 20_000
+    assert kibibytes < 80 * 1024
+
+
+def test_a_long_text_that_rows_share_is_not_held_for_all_of_them(tmp_path):
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 300, pa.int32()), ["x" * (15 * 2**20)])
+    path = write(tmp_path / "data", {"a": text}, compression="zstd", store_schema=False)
+    ended = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+    count, kibibytes = map(int, ended.stdout.split())
+    assert count == 300
+    assert kibibytes < 512 * 1024  # the rows have 4.4 GiB
 
 
 @pytest.fixture(scope="module")

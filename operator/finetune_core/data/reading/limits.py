@@ -10,16 +10,17 @@ MAX_RATIO = 200
 Bombs shrink to a thousandth and less."""
 
 UNSUSPICIOUS_BYTES = 64 * 2**20
-"""Up to here any ratio is fine: a small file of one line repeated is poor data and no danger."""
+"""A small file of one line repeated is poor data and no danger."""
 
 
-def refuse_bomb(unpacked: int, packed: int, name: str) -> None:
+def refuse_bomb(unpacked: int, packed: int, name: str, *, unsuspicious: int = UNSUSPICIOUS_BYTES) -> None:
     """Refuse what grows too far.
 
     Args:
         unpacked: bytes so far, or as the file declares them.
         packed: the bytes that they came from.
         name: for the message.
+        unsuspicious: size up to which any ratio is fine.
 
     Raises:
         DatasetUnavailable: a limit is passed.
@@ -28,8 +29,8 @@ def refuse_bomb(unpacked: int, packed: int, name: str) -> None:
         raise DatasetUnavailable(
             f"{name}: holds more than {MAX_UNPACKED_BYTES // 2**30} GiB once decompressed: split it"
         )
-    if unpacked > max(UNSUSPICIOUS_BYTES, MAX_RATIO * packed):
+    if unpacked > max(unsuspicious, MAX_RATIO * packed):
         raise DatasetUnavailable(
             f"{name}: grows to more than {MAX_RATIO} times its size when decompressed, as no dataset does: "
-            "if it is none of bad intent, decompress it first"
+            "if you trust it, write it as plain JSONL"
         )

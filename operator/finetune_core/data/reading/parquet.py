@@ -14,8 +14,8 @@ from finetune_core.errors import DatasetUnavailable, first_line
 
 MAGIC = b"PAR1"
 
-_BATCH_ROWS = 32
-"""Held at once. A text that many rows share takes little room in the file, and is given to each of them anew."""
+_BATCH_ROWS = 8
+"""Held at once. A long text that many rows share takes little room in the file, and is given to each of them anew."""
 
 _BUFFER_BYTES = 2**20
 """Of a column read at once; without it pyarrow holds a whole row group, however large a writer made it."""
@@ -45,7 +45,8 @@ class ParquetRows:
             metadata = self._file.metadata
             self._rows = metadata.num_rows
             unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-        refuse_bomb(unpacked, self._size, str(path))
+        # Less is unsuspicious than elsewhere, for the same reason that batches are small.
+        refuse_bomb(unpacked, self._size, str(path), unsuspicious=MAX_ROW_BYTES)
         if len(set(columns)) < len(columns):
             twice = next(name for name in columns if columns.count(name) > 1)
             raise DatasetUnavailable(f"{path}: has column {twice[:40]!r} twice: rename one of them")
