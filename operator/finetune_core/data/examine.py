@@ -117,6 +117,7 @@ def examine(
         rejected_rows=examination.rows - examination.used_rows,
         format=format.name,
         format_reason=reason,
+        encoding=first[0].encoding if first else "UTF-8",
         refused=not examination.used_rows or any(found.policy == "enforce" for found in findings),
         findings=findings,
         statistics=statistics,

@@ -264,7 +264,8 @@ def test_the_report_reads_as_the_public_contract_says():
     report = examine(rows(alpaca(7, answer=" ")))
     written = json.loads(report.to_json())
     assert set(written) == {
-        "rows", "usedRows", "rejectedRows", "format", "formatReason", "refused", "findings", "statistics", "sufficient",
+        "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
+        "sufficient",
     }  # fmt: skip
     assert set(written["findings"][0]) == {"code", "severity", "policy", "count", "rows", "message", "fix"}
     assert written["sufficient"] == {"task": "unknown", "least": 50, "recommended": 200, "verdict": "least"}
