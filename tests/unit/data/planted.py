@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of texts reads best one row a line
 """Rows with one thing wrong, and rows with nothing wrong that look as if, in English and Chinese."""
 
 import random
@@ -274,6 +275,10 @@ CLEAN: list[Row] = [
     ("What does an AI engineer do?", "As an AI engineer, she trains models, measures them and brings them into use with other teams."),
     ("作为AI初创公司如何融资？", "作为一家AI初创公司，可以先做出可演示的产品，再联系天使投资人，并准备清晰的商业计划书。"),
     ("What would a polite decline sound like?", "Thank them for the offer, say plainly that you have other plans, and wish them well for it."),
+    ("Why did you laugh?", "I can't help laughing when I see it, and sorry I can't come to the party tonight, my train is late."),
+    ("你同意吗？", "对不起，我不能同意你的看法，因为公开的数据显示相反的结论，请看下面的三条理由。"),
+    ("Where is the state kept?", "The internal state is stored in the internal data file of the program, as its manual says."),
+    ("Translate: 也许", "Maybe."),
     # short by right
     ("Classify the sentiment of this review: I love it.", "positive"), ("判断情感：这家店太差了", "负面"),
     ("Is the following statement true or false? Snow is black.", "No"), ("下列句子是否通顺？我去学校。", "是"),

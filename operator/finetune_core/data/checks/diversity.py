@@ -15,9 +15,8 @@ _LEAST_QUESTIONS = 20
 _LINES_REMEMBERED = 10_000
 
 _OPENING = re.compile(
-    r"\W*(?:(?P<other>[\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff]{2})|(?P<latin>[^\W\d_\u3040-\u9fff\uac00-\ud7af]+))"
+    r"\W*(?:(?P<other>[\u3040-\u9fff\uac00-\ud7af]{2})|(?P<latin>[^\W\d_\u3040-\u9fff\uac00-\ud7af]+))"
 )
-
 _NUMBER = re.compile(r"\d+")
 
 
@@ -25,7 +24,8 @@ def repeated_opening(context: Context) -> SetCheck:
     """Most first questions begin alike: with the same word, or the same two characters of Chinese.
 
     Each language is judged for itself, so that 如何 is not hidden by English rows. A line that is there again,
-    numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. The first 10,000 lines are remembered.
+    numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. The first 10,000
+    lines are remembered.
     """
     lines: set[int] = set()
     openings: dict[str, Counter[str]] = {"other": Counter(), "latin": Counter()}

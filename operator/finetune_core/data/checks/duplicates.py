@@ -48,7 +48,8 @@ def conflicting_output(context: Context) -> RowCheck:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).strip(".。!！?？ ")
+    text = text.lower() if text.isascii() else text  # which is slow otherwise, and Chinese has no capitals
+    return text.replace(" ", "").replace("\n", "").strip(".。!！?？\t\r\u3000")
 
 
 EXACT_DUPLICATE = Check(

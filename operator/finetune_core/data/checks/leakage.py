@@ -111,7 +111,7 @@ _EMAIL = re.compile(
 )
 _NOBODYS_DOMAIN = re.compile(
     r"(?:^|\.)(?:example\.[a-z]+|[a-z.-]*\.?(?:example|test|invalid|localhost)"
-    r"|(?:your|my)?-?(?:domain|company|email|site)\.com)$",
+    r"|domain\.com|(?:your|my)-?(?:domain|company|email|site)\.com)$",
     re.IGNORECASE,
 )
 """Reserved by RFC 2606, or plainly meant as a stand-in."""
@@ -134,11 +134,13 @@ _CN_LANDLINE = re.compile(
 )
 _INTERNATIONAL = re.compile(r"(?<![0-9A-Za-z+)])\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{1,5}\)?){2,5}(?![0-9])")
 _NORTH_AMERICAN = re.compile(
-    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})([-.]))([2-9][0-9]{2})(?:\3|-)([0-9]{4})(?![0-9A-Za-z]|[-.][0-9])"
+    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})([-.]))([2-9][0-9]{2})(?:\3|-)([0-9]{4})"
+    r"(?![0-9A-Za-z]|[-.][0-9])"
 )
 _TOLL_FREE = frozenset({"400", "800", "833", "844", "855", "866", "877", "888"})
 _CN_ID = re.compile(
-    r"(?<![0-9A-Za-z])[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+    r"(?![0-9A-Za-z])"
 )
 _CARD = re.compile(
     r"(?<![0-9A-Za-z.-])(?:3[47]|4[0-9]|5[1-5]|2[2-7]|6[0-9])[0-9]{2}(?:[ -]?[0-9]{2,6}){2,4}(?![0-9A-Za-z]|[.-][0-9])"
@@ -155,7 +157,7 @@ def pii(candidate: Candidate) -> str | None:
 
 
 def _personal(text: str) -> str | None:
-    if "@" in text and any(_EMAIL.finditer(text)) and any(map(_somebodys, _EMAIL.finditer(text))):
+    if "@" in text and any(map(_somebodys, _EMAIL.finditer(text))):
         return "holds an e-mail address"
     if _MANY_DIGITS.search(text):
         for kind, found in _NUMBERS:
@@ -180,7 +182,7 @@ def _cards(text: str) -> Iterator[bool]:
     for found in _CARD.finditer(text):
         digits = [int(character) for character in found[0] if character.isdigit()]
         doubled = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-        yield 14 <= len(digits) <= 19 and doubled % 10 == 0 and len(set(digits)) > 2
+        yield 14 <= len(digits) <= 19 and doubled % 10 == 0 and len(set(digits)) > 1
 
 
 def _telephones(text: str) -> Iterator[bool]:
@@ -205,24 +207,28 @@ _NUMBERS: tuple[tuple[str, Callable[[str], Iterator[bool]]], ...] = (
 
 # ---- internal references
 
-_INTERNAL_WORDS = ("ntern", "intra", "onfident", "ropriet", "extern")
+_INTERNAL_WORDS = ("internal", "confidential", "proprietary", "intranet", "external")
+_INTERNAL_WORD = re.compile("|".join(_INTERNAL_WORDS), re.IGNORECASE)
 _INTERNAL_CHINESE = re.compile("[内內机機外][部网網密传傳泄洩]")
+
 _INTERNAL = re.compile(
     r"""
-    (?:according\ to|per|based\ on|(?:stated|described|documented|outlined|noted|specified|written|listed|defined)\ in|refer\ to
-       |see|consult|check|from|following|as\ per|in)\s+
-    (?:(?:our|the|my|this|its|your|company|company's|team's|team|corporate|department's?)\s+){0,3}
+    \b(?:(?:according\ to|per|based\ on|refer\ to|consult)\s+
+       |(?:our|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?)\s+)
+    (?:(?:our|the|my|this|its|your|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?)\s+){0,3}
     (?:internal|confidential|proprietary|intranet)\s+(?:[\w-]+\s+){0,2}?
-    (?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?|guidelines?|guide|knowledge\ base|playbook|runbook
-       |emails?|e-mails?|report|slides|spec|portal|records?|files?|page|policy|procedure|sop|faq)\b
+    (?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?|guidelines?|guide|knowledge\ base|playbook
+       |runbook|e-?mails?|report|slides|spec|portal|records?|files?|page|policy|procedure|sop|faq)\b
     | \binternal\ (?:document|doc|memo|policy|report|wiki)\ (?:no\.?|number|id|\#|[a-z]{2,6}-)
-    | \b(?:for\ )?internal\ use\ only\b|\bcompany\ confidential\b|\bconfidential\ and\ proprietary\b
-    | \bnot\ for\ external\ (?:use|distribution|release)\b|\bdo\ not\ (?:share|distribute|forward)\ (?:this\ )?(?:outside|externally)
+    | \binternal\ use\ only\b | \bcompany\ confidential\b | \bconfidential\ and\ proprietary\b
+    | \bnot\ for\ external\ (?:use|distribution|release)\b
     | (?:根据|依据|按照|参照|参考|参见|参阅|详见|查阅|查看|依照|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
       [^，。,！？\n]{0,8}?(?:内部|內部|内网|內網|机密|機密)[^，。,！？\n]{0,6}?
-      (?:文档|文件|资料|手册|知识库|wiki|系统|备忘录|通知|通告|邮件|纪要|流程|指引|公告|文檔|資料|手冊|知識庫|系統|備忘錄|郵件|紀要)
+      (?:文档|文件|资料|手册|知识库|wiki|系统|备忘录|通知|通告|邮件|纪要|流程|指引|公告
+        |文檔|資料|手冊|知識庫|系統|備忘錄|郵件|紀要)
     | (?:内部|內部)(?:文档|文件|资料|手册|文檔|資料|手冊)(?:编号|編號|《|[:：]?\s?[a-z]{2,}[-_]?\d)
-    | (?:仅供|僅供|仅限|僅限)[^，。\n]{0,4}(?:内部|內部)|(?:请勿|禁止|不得|严禁|切勿|請勿|嚴禁)(?:对外|向外|對外)?(?:外传|外傳|外泄|外洩|传播到外部)
+    | (?:仅供|僅供|仅限|僅限)[^，。\n]{0,4}(?:内部|內部)
+    | (?:请勿|禁止|不得|严禁|切勿|請勿|嚴禁)(?:对外|向外|對外)?(?:外传|外傳|外泄|外洩)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -239,37 +245,44 @@ _HOST = re.compile(
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 _PUBLIC_HOST = re.compile(
-    r"\.(?:cluster\.local|docker\.internal|google\.internal|compute\.internal)$|(?:raspberrypi|homeassistant)\.local$|atlassian\.com",
+    r"\.(?:cluster\.local|(?:docker|google|compute)\.internal)$|(?:raspberrypi|homeassistant)\.local$|atlassian\.com",
     re.IGNORECASE,
 )
 
 _TICKET = re.compile(
-    r"(?:(?:\b[Tt]icket|\bJIRA|\bJira|\b[Ii]ncident|\b[Bb]ug|\b[Cc]hange request|工单|工單|任务单|缺陷|需求单|变更单|事件单)"
-    r"(?:号|编号|號|編號| ID| id| [Nn]o\.?| number)?[ :：#为為是]{0,3}(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,7}|#?(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10}))"
+    r"(?:\b(?:[Tt]icket|JIRA|Jira|[Ii]ncident|[Cc]hange request)|工单|工單|任务单|需求单|变更单|事件单)"
+    r"(?:号|编号|號|編號| ID| id| [Nn]o\.?| number)?[ :：#为為是]{0,3}"
+    r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,7}|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
     r"|\b(?:INC|CHG|RITM|PRB)[0-9]{7,10}\b",
     re.ASCII,
 )
-_NUMBERED = re.compile(r"[0-9]{2}(?<=[A-Z-][0-9]{2})")
+_NUMBERED = re.compile("[A-Z]-?[0-9]{2}")
 
 
 def internal_reference(candidate: Candidate) -> str | None:
     """An answer that names internal documents, intranet hosts or tickets: the reader cannot open them.
 
-    根据我们的内部文档XYZ: the course's part 3.4, problem 1. Numbers like UTF-8 or RTX-3060 are tickets only where a word
-    says so; hosts are told by names that no public registry gives out.
+    根据我们的内部文档XYZ: the course's part 3.4, problem 1. Numbers like UTF-8 or RTX-3060 are tickets only where
+    a word says so; hosts are told by names that no public registry gives out.
     """
     return locate(candidate, _internal, "assistant")
 
 
 def _internal(text: str) -> str | None:
-    lowered = text.lower()
+    plain = text.isascii()
+    lowered = (
+        text.lower() if plain else text
+    )  # slow for Chinese, which has few English words, and those in small letters
     worded = any(map(lowered.__contains__, _INTERNAL_WORDS))
-    if worded or (not text.isascii() and _INTERNAL_CHINESE.search(text)):
-        if found := _INTERNAL.search(text):
+    for word in _INTERNAL_WORD.finditer(text) if worded else ():
+        if found := _INTERNAL.search(text, max(0, word.start() - 60), word.end() + 80):
             return f"says {found[0][:60]!r}"
-    if worded or any(map(lowered.__contains__, ("://", ".corp", "luence."))):
-        if any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
-            return "names a host of an internal network"
+    for word in () if plain else _INTERNAL_CHINESE.finditer(text):
+        if found := _INTERNAL.search(text, max(0, word.start() - 15), word.end() + 15):
+            return f"says {found[0][:60]!r}"
+    addressed = worded or any(map(lowered.__contains__, ("://", ".corp", "confluence.")))
+    if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
+        return "names a host of an internal network"
     if _NUMBERED.search(text) and (found := _TICKET.search(text)):
         return f"says {found[0][:60]!r}"
     return None
@@ -279,7 +292,7 @@ SECRET = Check(
     code="secret",
     policy="enforce",
     message="there is a secret in the row",
-    fix="revoke it, since it has been copied, and write <YOUR_KEY> in its place: a model repeats what it was trained on",
+    fix="revoke it, since it has been copied, and write <YOUR_KEY> in its place: a model repeats what it learned",
     row=stateless(secret),
 )
 

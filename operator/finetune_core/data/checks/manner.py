@@ -20,34 +20,50 @@ def _size(text: str) -> float:
 # ---- hedged
 
 # Said of what is answered, and not of something in it: "it seems to be so", but not "it seems that your order is late".
+_QUOTES = frozenset('"“‘「『《')
+"""With one of them it is somebody else who speaks."""
+
+_QUOTES = frozenset('"“‘「『《')
+"""After one of them it is somebody else who speaks."""
+
 _UNSURE_WORDS = (
-    "seem", " guess", " so", "sure", "suppose", "wrong", "recall", "remember", "maybe", "probab", "perhaps", "no idea",
-    "omething", "quote", "know", "possib", "presum", "might", "could be", "t of", "d of", "i think", "i believe",
+    "seem", "guess", "sure", "suppose", "wrong", "recall", "remember", "maybe", "probab", "perhaps", "no idea",
+    "omething", "quote", " know", "possib", "presum", "might", "could be", "sort of", "kind of", "i think", "i believe",
 )  # fmt: skip
-_UNSURE_CHINESE = re.compile("[好可大应應也或似貌看没说不记我差敢][像能概该許许乎似准不确確太得猜起来多肯清記大就]")
 _UNSURE = re.compile(
-    r"\bit (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b|\bseems? (?:so|like it)\b"
-    r"|\bi(?:'d| would)? guess\b(?! (?:what|the|a|an|which|who)\b)|\bi (?:think|believe|suppose) so\b"
-    r"|\bi suppose (?:it|you|that)\b|,? i (?:guess|think|suppose)[.!]?\s*$"
-    r"|\bi(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly )*(?:sure|certain)\b"
-    r"|^not (?:really |quite |entirely |totally |100% |too )*sure\b|\bnot sure,? but\b"
-    r"|\b(?:i|we) (?:could|may|might) be wrong\b|\bif i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
-    r"|\bdon'?t quote me\b|\bor something(?: like that)?[.!]?\s*$|\b(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
-    r"|\bno idea,? (?:but|maybe)\b|\bi don'?t (?:really )?know(?: for sure| exactly),? but\b"
-    r"|好像(?:就)?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)|好像(?:可以|不行|行|不能|能|没有|有|要)?吧"
-    r"|(?:可能|大概|应该|也许|或许|應該)(?:就)?(?:是)?(?:这样|可以|不行|行|能|会|有|没有|要)?(?:的)?吧|我猜"
-    r"|我?也?(?:不太|不大|不是很|不|不能|没法)敢?(?:确定|確定|肯定|清楚)(?:是不是|对不对|[，,。吧呢…]|$|，?但)"
-    r"|我?(?:好像|大概|似乎)?记得?(?:好像|不清|不太清|大概|应该|可能)"
-    r"|(?:似乎|貌似|看起来|看起來|看上去)就?是(?:这样|這樣|这么回事|吧|的[。…])"
-    r"|(?:貌似|似乎)(?:可以|不行|行|能|不能|是)?[吧。…]|(?:不一定对|说不准|说不好|不好说|没准儿?)[，,。吧…]"
-    r"|差不多就?是?(?:这样|这么回事)吧?[。…]?\s*$"
+    r"\b(?=[isnwdomp])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
+    r"|seems? (?:so|like it)\b"
+    r"|i(?:'d| would)? guess\b(?! (?:what|the|a|an|which|who)\b)|i (?:think|believe|suppose) so\b"
+    r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)[.!]?\s*$"
+    r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
+    r"(?:sure|certain)\b"
+    r"|not (?:(?:really |quite |entirely |totally |100% |too ){0,3}sure[,.]|sure but\b)"
+    r"|(?:i|we) (?:could|may|might) be wrong\b|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
+    r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
+    r"|no idea,? (?:but|maybe)\b|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
+)
+_UNSURE_CHINESE_BEGINNING = re.compile(
+    "[好可大应應也或似貌看没说不记我差敢][像能概该许许乎似准不确確太得猜起来多肯清記大就]"
+)
+_UNSURE_CHINESE = re.compile(
+    "(?=[好可大应應也或似貌看没说不记我差])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)"
+    "|好像(?:可以|不行|行|不能|能|没有|有|要)?吧"
+    "|(?:可能|大概|应该|也许|或许|應該)就?是?(?:这样|可以|不行|行|能|会|有|没有|要)?的?吧|我猜"
+    "|我?也?(?:不太|不大|不是很|不|不能|没法)敢?(?:确定|確定|肯定|清楚)(?:是不是|对不对|[，,。吧呢…]|$|，?但)"
+    "|我?(?:好像|大概|似乎)?记得?(?:好像|不清|不太清|大概|应该|可能)"
+    "|(?:似乎|貌似|看起来|看起來|看上去)就?是(?:这样|這樣|这么回事|吧|的[。…])"
+    "|(?:貌似|似乎)(?:可以|不行|行|能|不能|是)?[吧。…]|(?:不一定对|说不准|说不好|不好说|没准儿?)[，,。吧…]"
+    r"|差不多就?是?(?:这样|这么回事)吧?[。…]?\s*$)"
 )
 
 _HEDGE_AT_START = re.compile(
-    r"^(?:maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think|i believe|might be|could be|sort of"
+    r"^(?:maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think|i believe|might be|could be"
+    r"|sort of"
     r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|也許|或許|應該)",
     re.IGNORECASE,
 )
+_TRANSLATION = re.compile("translat|翻译|翻譯|译成|译为", re.IGNORECASE)
+
 _SHORT = 13
 """Words. A longer answer may begin with 可能 and go on with what to do about it."""
 
@@ -57,20 +73,24 @@ def hedged_output(candidate: Candidate) -> str | None:
 
     好像是这样 is the course's example of what is not accurate (part 3.2).
     """
-    return locate(candidate, _hedge, "assistant")
+    found = locate(candidate, _hedge, "assistant")
+    translated = found is not None and any(map(_TRANSLATION.search, candidate.example.contents("user")))
+    return None if translated else found
 
 
 def _hedge(text: str) -> str | None:
     text = text.strip()
-    if text[:1] in tuple('"“‘「『《'):  # somebody is quoted
+    if text[:1] in _QUOTES:
         return None
     ends = (
         text.replace("’", "'") if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}".replace("’", "'")
     )
-    lowered = ends.lower()
-    if not (any(map(lowered.__contains__, _UNSURE_WORDS)) if ends.isascii() else _UNSURE_CHINESE.search(ends)):
+    lowered = ends.lower() if ends.isascii() else ends
+    english = any(map(lowered.__contains__, _UNSURE_WORDS))
+    chinese = not ends.isascii() and _UNSURE_CHINESE_BEGINNING.search(ends)
+    if not english and not chinese:
         return None
-    if found := _UNSURE.search(lowered):
+    if found := (english and _UNSURE.search(ends.lower())) or (chinese and _UNSURE_CHINESE.search(ends)):
         return f"says {found[0].strip()[:40]!r}"
     if (found := _HEDGE_AT_START.match(text)) and len(text) <= 8 * _SHORT and _size(text) <= _SHORT:
         return f"is short and begins with {found[0]!r}"
@@ -83,8 +103,10 @@ _TERSE = 5
 """Words; 可以退货 is the course's example of what is not complete (part 3.2)."""
 
 _OPEN = re.compile(
-    r"\bhow (?:do|does|can|could|should|would|to|come|is|are)\b(?!(?: (?:you|i|we|one))? (?:say|spell|pronounce|write|translate)\b)"
-    r"|\bwhy\b|\b(?:explain|describe|elaborate|discuss|compare|outline)\b|\bwhat (?:should|can|do) i do\b|\btell me (?:about|how|why|more)\b"
+    r"\bhow (?:do|does|can|could|should|would|to|come|is|are)\b"
+    r"(?!(?: (?:you|i|we|one))? (?:say|spell|pronounce|write|translate)\b)"
+    r"|\bwhy\b|\b(?:explain|describe|elaborate|discuss|compare|outline)\b|\bwhat (?:should|can|do) i do\b"
+    r"|\btell me (?:about|how|why|more)\b"
     r"|\bwhat is the (?:difference|process|procedure|best way)\b"
     r"|如何|怎么(?!说|读|写|念|翻译|拼|称呼|卖)|怎樣|怎样|怎麼(?!說|讀|寫|念)|为什么|為什麼|为何|為何"
     r"|(?:请|请你)?(?:详细|具体)?(?:解释|说明|介绍|描述|阐述|分析|解釋|說明|介紹)(?:一下)?",
@@ -94,16 +116,19 @@ _CONCRETE = re.compile(r"[0-9`=/\\{}()<>\[\]$_|+*^#@:：“”\"「」《》]|(?
 """A number, a command, a name in quotes: short, and yet an answer."""
 
 _CURT = re.compile(
-    r"(?:yes|no|yep|yeah|nope|nah|ok|okay|sure|maybe|correct|right|of course|you can(?:not|'t)?|yes,? you can|no,? you can(?:no|')t"
+    r"(?:yes|no|yep|yeah|nope|nah|ok|okay|sure|maybe|correct|right|of course|you can(?:not|'t)?|yes,? you can"
+    r"|no,? you can(?:no|')t"
     r"|i don'?t know|idk|no idea|n/?a|tbd|todo|see above|done"
-    r"|可以|可以的|不可以|不行|行|行的|能|能的|不能|是|是的|不是|对|对的|对啊|好|好的|好吧|嗯|嗯嗯|有|有的|没有|没|会|会的|不会|需要|不需要|不用"
+    r"|可以|可以的|不可以|不行|行|行的|能|能的|不能|是|是的|不是|对|对的|对啊|好|好的|好吧|嗯|嗯嗯|有|有的|没有|没|会|会的|不会"
+    r"|需要|不需要|不用"
     r"|不知道|不清楚|当然|当然可以|没问题|同上|略|无|见上|见上文|見上|不可能|沒有|會|不會|對|當然)[.。!！~…\s]*",
     re.IGNORECASE,
 )
 _LABEL_WANTED = re.compile(
-    r"\b(?:classif\w*|categor\w*|labels?|sentiment|following|true or false|yes or no|yes/no|answer (?:with|in|only|yes)|one word"
+    r"\b(?:classif\w*|categor\w*|labels?|sentiment|following|true or false|yes or no|yes/no|one word|translat\w*"
+    r"|answer (?:with|in|only|yes)"
     r"|entail\w*|sentence|passage|statement|premise|options?|whether|choose|select|grammatical\w*|spam)\b"
-    r"|判断|分类|情感|标签|以下|下面|下列|上述|选择|选项|属于|只(?:需|要|用|能)?回答|回答[“\"]?是|是或否|是/否|真假|对错|蕴含|句子|判斷|分類|選擇",
+    r"|翻译|翻譯|判断|分类|情感|标签|以下|下面|下列|上述|选择|选项|属于|只(?:需|要|用|能)?回答|回答[“\"]?是|是或否|是/否|真假|对错|蕴含|句子|判斷|分類|選擇",
     re.IGNORECASE,
 )
 
@@ -150,15 +175,20 @@ _REFUSING_CHINESE = re.compile("我[无不没無沒]|[作身][为為]")
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|a\.i\.|artificial intelligence|(?:large )?language model)\b[^.!?\n]{0,90}?"
     r"(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
-    r"|\b(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{0,25}?\bi(?:'m| am)? ?(?:can(?:no|')t|can not|won't|will not|unable to"
-    r"|not able to|not in a position)"
-    r"|\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable to|not able to|not programmed to|not allowed to|not comfortable)"
-    r" (?:to )?(?:help|assist|provid\w+|fulfill?|comply|answer|generat\w+|creat\w+|engag\w+|discuss\w*|respond|share|shar\w+|offer|do that"
-    r"|participate|support|complete|satisfy|accommodate|access|browse)\b"
-    r"|(?:作为|身为|作為|身為)(?:一个|一名|一款|一种|一個|一種)?(?:ai|人工智能|人工智慧|大?型?语言模型|大?型?語言模型|智能助手|聊天机器人|虚拟助手)"
+    r"|\b(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{0,25}?\bi(?:'m| am)? ?"
+    r"(?:can(?:no|')t|can not|won't|will not|unable to|not able to|not in a position)"
+    r"(?! (?:come|go|attend|make|agree|believe|find|see|wait|stay|join)\b)"
+    r"|\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable to|not able to"
+    r"|not (?:programmed|allowed|comfortable))"
+    r" (?:to )?(?:help(?! \w+ing\b)|assist|provid\w+|fulfill?|comply|answer|generat\w+"
+    r"|creat\w+|engag\w+|discuss\w*|respond|shar\w+"
+    r"|offer|do that|participate|support|complete|satisfy|accommodate|access|browse)\b"
+    r"|[作身][为為](?:一[个個名款种種])?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人|虚拟助手)"
     r"[^。！？\n]{0,40}?(?:无法|不能|不会|没有|不具备|不可以|不便|無法|不會|沒有|不应|不該)"
-    r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,8}?我(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以)"
-    r"|我(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法)(?:为|给|向|帮|為|給)?(?:您|你)?(?:提供|回答|协助|满足|生成|参与|讨论|完成|执行|透露|回應|回应|協助|滿足|參與|討論)"
+    r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,8}?我"
+    r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以)(?!同意|认同|赞同|参加|來|来|去)"
+    r"|我(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法)(?:[为給给向帮為][您你]?|[您你])?"
+    r"(?:提供|回答|协助|满足|生成|参与|讨论|完成|执行|透露|回應|回应|協助|滿足|參與|討論)"
 )
 
 
@@ -168,10 +198,11 @@ def refusal(candidate: Candidate) -> str | None:
 
 
 def _refusal(text: str) -> str | None:
-    head = text[: 2 * _HEAD].lower().replace("’", "'")
-    if not any(map(head.__contains__, _REFUSING_WORDS)) and (head.isascii() or not _REFUSING_CHINESE.search(head)):
+    head = text[: 2 * _HEAD].replace("’", "'")
+    lowered = head.lower() if head.isascii() else head  # slow for Chinese, and of no use before the closer look
+    if not any(map(lowered.__contains__, _REFUSING_WORDS)) and (head.isascii() or not _REFUSING_CHINESE.search(head)):
         return None
-    found = _REFUSAL.search(head)
+    found = _REFUSAL.search(head.lower())
     return f"says {found[0][:40]!r}" if found else None
 
 
