@@ -99,6 +99,14 @@ def test_classification_may_be_short():
     assert "terse-output" not in codes([row], task="classification")
 
 
+def test_the_page_lists_every_check_with_its_policy():
+    page = Path("docs/checks.md").read_text(encoding="utf-8")
+    assert [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")] == [
+        [f" `{check.code}` ", f" {check.policy}{', enforce above 5%' if check.enforced_above else ''} "]
+        for check in CHECKS
+    ]
+
+
 def turns(*roles: str) -> RawRow:
     long = "It is a sentence of some length, number"
     return RawRow(1, {"messages": [{"role": role, "content": f"{long} {n}."} for n, role in enumerate(roles)]})
