@@ -31,7 +31,7 @@ def validation_leak(context: Context) -> RowCheck:
 def conflicting_output(context: Context) -> RowCheck:
     """The same conversation up to the last answer as an earlier row's, and another answer.
 
-    Capitals, blanks and the marks at the ends make no difference; about 150 bytes are kept for each row.
+    Capitals, blanks and the marks at the ends make no difference; about 220 bytes are kept for each row.
     """
     first_seen: dict[bytes, tuple[int, int]] = {}
 
