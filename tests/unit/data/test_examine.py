@@ -46,8 +46,26 @@ def rows(*special: RawRow, total: int = 100) -> list[RawRow]:
 def test_every_code_has_its_check():
     assert sorted(check.code for check in CHECKS) == sorted(FINDING_CODES)
     assert {check.code: check.policy for check in CHECKS if check.policy != "drop"} == {
-        "over-length": "warn",
-        "too-few-samples": "warn",
+        "secret": "enforce",
+        **dict.fromkeys(
+            (
+                "over-length",
+                "too-few-samples",
+                "html-markup",
+                "control-characters",
+                "mojibake",
+                "conflicting-output",
+                "pii",
+                "internal-reference",
+                "repeated-opening",
+                "echo",
+                "refusal",
+                "role-order",
+                "hedged-output",
+                "terse-output",
+            ),
+            "warn",
+        ),
     }
 
 
@@ -284,7 +302,7 @@ VALUES = (
     | st.dictionaries(st.text(max_size=3), st.none() | st.integers() | TEXTS, max_size=3)
 )  # fmt: skip
 QUALITY = st.dictionaries(
-    st.sampled_from([code for code in FINDING_CODES if code != "too-few-samples"]),
+    st.sampled_from([code for code in FINDING_CODES if code not in ("too-few-samples", "repeated-opening")]),
     st.sampled_from(["enforce", "drop", "warn", "ignore"]),
 )
 
