@@ -71,7 +71,8 @@ def test_chats_are_read_although_their_objects_have_the_fields_of_all(tmp_path):
     path = write(tmp_path / "data", {"conversations": [weighted, CHAT]})
     report = examine(read_rows(path))
     assert (report.format, report.used_rows, report.encoding) == ("conversations", 1, "UTF-8")
-    assert [finding.code for finding in report.findings] == ["exact-duplicate", "too-few-samples"]
+    assert report.rejected_rows == 1
+    assert "exact-duplicate" in [finding.code for finding in report.findings]
 
 
 def test_kinds_that_json_lacks_become_text_or_numbers(tmp_path):
