@@ -36,7 +36,7 @@ _OUTCOMES = {"enforce": "refuses the dataset", "drop": "left out", "warn": "kept
 
 
 def lint(
-    data: Annotated[Path, typer.Argument(help="The dataset: JSONL, a JSON array or CSV.", show_default=False)],
+    data: Annotated[Path, typer.Argument(help="The dataset: JSON, JSONL, CSV or Parquet.", show_default=False)],
     format: Annotated[FormatChoice, typer.Option(help="Format of the rows.")] = "auto",
     task: Annotated[Task | None, typer.Option(help="Task, to judge how much data is enough.")] = None,
     cutoff_length: Annotated[int, typer.Option(min=16, help="Longest row, in tokens.")] = 2048,
@@ -154,7 +154,8 @@ def _print_report(report: DatasetReport, data: Path, task: Task | None, console:
     def line(*parts: str | tuple[str, str]) -> None:
         console.print(Text.assemble(*parts), soft_wrap=True)
 
-    line((str(data), "bold"), f": {report.format} ({report.format_reason})")
+    converted = "" if report.encoding == "UTF-8" else f", converted from {report.encoding}"
+    line((str(data), "bold"), f": {report.format} ({report.format_reason}){converted}")
     line(f"{report.rows:,} rows read, {report.used_rows:,} good, {report.rejected_rows:,} left out")
     for finding in report.findings:
         line()

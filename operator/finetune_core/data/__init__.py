@@ -15,7 +15,7 @@ The whole of it, as the prepare step calls it::
 ``Kept.tokens``. A validation set of its own is examined first, with ``Rules.for_validation()``; its rows'
 ``exchange_digest`` go into ``examine(..., validation=...)``.
 
-A bad row is never an error. Reading holds one row at a time (ten, to detect the format), checking two digests of each.
+A bad row is never an error. Reading holds one row at a time (ten, to detect the format), checking four digests of each.
 """
 
 from finetune_core.data.estimate import estimate_tokens

@@ -31,7 +31,7 @@ def estimate_tokens(text: str) -> int:
     https://help.openai.com/en/articles/4936856), and 1.5 characters a token in Chinese, the lower end of what Qwen
     gives (1.5 to 1.8; "Key Concepts", https://qwen.readthedocs.io/en/latest/getting_started/concepts.html).
     """
-    others = len(_CJK.sub("", text))
+    others = len(text) if text.isascii() else len(_CJK.sub("", text))
     return math.ceil(others / _CHARACTERS_PER_TOKEN + (len(text) - others) / _CJK_CHARACTERS_PER_TOKEN)
 
 

@@ -117,6 +117,7 @@ def examine(
         rejected_rows=examination.rows - examination.used_rows,
         format=format.name,
         format_reason=reason,
+        encoding=first[0].encoding if first else "UTF-8",
         refused=not examination.used_rows or any(found.policy == "enforce" for found in findings),
         findings=findings,
         statistics=statistics,
@@ -162,6 +163,7 @@ class _Examination:
         active = [check for check in CHECKS if self._policies[check.code] != "ignore"]
         self._row_checks = [(check.code, check.row(context)) for check in active if check.row]
         self._set_checks = [(check, check.dataset(context)) for check in active if check.dataset]
+        self._watching = [check.see for _, check in self._set_checks if check.see]
 
     def judge(self, row: RawRow) -> Kept | Rejected:
         """Put one row to all checks, up to the first that rejects it."""
@@ -180,6 +182,8 @@ class _Examination:
             kept = Kept(row, example, candidate.tokens)
         except WrongSchema as problem:
             return self._reject(row, "wrong-schema", str(problem))
+        for see in self._watching:
+            see(candidate)
         self.used_rows += 1
         return kept
 
@@ -192,8 +196,8 @@ class _Examination:
         ]
         of_the_set = [
             _finding(check, self._policies[check.code], 1, [], message)
-            for check, examine_set in self._set_checks
-            if (message := examine_set(self.used_rows)) is not None
+            for check, set_check in self._set_checks
+            if (message := set_check.judge(self.used_rows)) is not None
         ]
         return of_rows + of_the_set
 

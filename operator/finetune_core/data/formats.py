@@ -12,7 +12,8 @@ from finetune_core.data.example import Example, Message, Role, WrongSchema
 from finetune_core.data.reading import kind_of
 from finetune_core.errors import InvalidSpec
 
-_ROLES: tuple[Role, ...] = get_args(Role)
+_TOOL_ROLES = ("tool", "function", "function_call", "observation")
+_NO_TOOLS = "tool calls cannot be trained on yet"
 
 
 @dataclass(frozen=True)
@@ -127,30 +128,96 @@ def _read_alpaca(row: Fields) -> list[Message]:
     return [*messages, Message("user", question), Message("assistant", row.text("output"))]
 
 
-def _read_chat(key: str) -> Callable[[Fields], list[Message]]:
+@dataclass(frozen=True)
+class _Turns:
+    """How a format writes a message."""
+
+    role: str
+    content: str
+    roles: Mapping[str, Role]
+    """Name in the data -> role."""
+
+    def read(self, name: str, row: Fields) -> list[Message]:
+        """The messages in field ``name``."""
+        return [self._message(f"{name}[{n}]: ", item, row.columns) for n, item in enumerate(row.listing(name))]
+
+    def are_in(self, name: str, row: Fields) -> bool:
+        """Is field ``name`` a list that begins like this?"""
+        turns = row.get(name)
+        first = turns[0] if isinstance(turns, list) and turns else None
+        # By value, since Parquet gives an object the fields of all its siblings, as null.
+        return isinstance(first, dict) and Fields(first, row.columns).get(self.role) is not None
+
+    def _message(self, where: str, item: Any, columns: Mapping[str, str]) -> Message:
+        if not isinstance(item, dict):
+            raise WrongSchema(
+                f"{where}is {kind_of(item)}, where an object with {self.role} and {self.content} is needed"
+            )
+        fields = Fields(item, columns, where)
+        role = fields.text(self.role)
+        if role in _TOOL_ROLES:
+            raise WrongSchema(f"{where}{self.role} {role!r}: {_NO_TOOLS}")
+        if role not in self.roles:
+            raise WrongSchema(f"{where}{self.role} {role[:40]!r} is none of {', '.join(self.roles)}")
+        # Read past, they would be trained on as something that they are not.
+        for name in ("tool_calls", "function_call"):
+            if item.get(name):
+                raise WrongSchema(f"{where}field {name!r}: {_NO_TOOLS}")
+        if item.get("weight") not in (None, 1):
+            raise WrongSchema(f"{where}field 'weight': leaving a message out of the loss is not possible yet")
+        return Message(self.roles[role], fields.text(self.content))
+
+
+_OPENAI = _Turns("role", "content", {role: role for role in get_args(Role)})
+_SHAREGPT = _Turns(
+    "from",
+    "value",
+    {
+        "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant",
+        "system": "system",
+    },
+)  # fmt: skip
+
+
+def _refuse_tools(row: Fields) -> None:
+    if row.get("tools"):
+        raise WrongSchema(f"field 'tools': {_NO_TOOLS}")
+
+
+def _read_chat(name: str) -> Callable[[Fields], list[Message]]:
     def read(row: Fields) -> list[Message]:
-        if row.get("tools"):
-            raise WrongSchema("field 'tools': tool calls cannot be trained on yet")
-        return [_read_message(key, n, item, row.columns) for n, item in enumerate(row.listing(key))]
+        _refuse_tools(row)
+        return _OPENAI.read(name, row)
 
     return read
 
 
-def _read_message(key: str, number: int, item: Any, columns: Mapping[str, str]) -> Message:
-    where = f"{key}[{number}]: "
-    if not isinstance(item, dict):
-        raise WrongSchema(f"{where}is {kind_of(item)}, where an object with role and content is needed")
-    fields = Fields(item, columns, where)
-    role = fields.text("role")
-    if role not in _ROLES:
-        raise WrongSchema(f"{where}role {role[:40]!r} is none of {', '.join(_ROLES)}")
-    # Read past, they would be trained on as something that they are not.
-    for name in ("tool_calls", "function_call"):
-        if item.get(name):
-            raise WrongSchema(f"{where}field {name!r}: tool calls cannot be trained on yet")
-    if item.get("weight", 1) != 1:
-        raise WrongSchema(f"{where}field 'weight': leaving a message out of the loss is not possible yet")
-    return Message(role, fields.text("content"))
+def _read_sharegpt(row: Fields) -> list[Message]:
+    _refuse_tools(row)
+    turns = _SHAREGPT.read("conversations", row)
+    system = row.optional_text("system")
+    if system and any(turn.role == "system" for turn in turns):
+        raise WrongSchema("field 'system' and a turn from 'system' are both there: keep one of them")
+    return [Message("system", system), *turns] if system else turns
+
+
+def _read_prompt_completion(row: Fields) -> list[Message]:
+    _refuse_tools(row)
+    prompt, completion = _spoken(row, "prompt", "user"), _spoken(row, "completion", "assistant")
+    # The format means only the completion to be learned.
+    if any(message.role == "assistant" for message in prompt):
+        raise WrongSchema(
+            "field 'prompt' holds an answer: leaving a message out of the loss is not possible yet; "
+            "to train on every answer, write the row as messages"
+        )
+    return [*prompt, *completion]
+
+
+def _spoken(row: Fields, name: str, role: Role) -> list[Message]:
+    """A field that is either text, of this role, or a list of messages."""
+    if isinstance(row.get(name), list):
+        return _OPENAI.read(name, row)
+    return [Message(role, row.text(name))]
 
 
 def _names(value: Mapping[str, Any]) -> str:
@@ -170,14 +237,29 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="conversations",
         fields=("conversations", "role", "content"),
-        fits=lambda row: isinstance(row.get("conversations"), list),
+        fits=lambda row: (
+            isinstance(row.get("conversations"), list)
+            and (_OPENAI.are_in("conversations", row) or not _SHAREGPT.are_in("conversations", row))
+        ),
         read=_read_chat("conversations"),
+    ),
+    Format(
+        name="sharegpt",
+        fields=("conversations", "from", "value", "system"),
+        fits=lambda row: _SHAREGPT.are_in("conversations", row),
+        read=_read_sharegpt,
     ),
     Format(
         name="messages",
         fields=("messages", "role", "content"),
         fits=lambda row: isinstance(row.get("messages"), list),
         read=_read_chat("messages"),
+    ),
+    Format(
+        name="prompt-completion",
+        fields=("prompt", "completion", "role", "content"),
+        fits=lambda row: row.has("prompt") and row.has("completion"),
+        read=_read_prompt_completion,
     ),
 )
 """In the order of preference where a row looks like several."""

@@ -8,6 +8,7 @@ from finetune_core.api.job import DatasetFormat
 from finetune_core.contract.prepare import FindingCount
 from finetune_core.contract.statistics import DataStatistics
 from finetune_core.data.checks import Severity
+from finetune_core.data.reading import Encoding
 from finetune_core.data.sufficiency import Sufficiency
 from finetune_core.errors import DatasetRefused
 
@@ -32,6 +33,7 @@ class DatasetReport(ApiModel):
     rejected_rows: int
     format: DatasetFormat
     format_reason: str
+    encoding: Encoding = Field(description="Of the file; anything but UTF-8 was converted.")
     refused: bool = Field(description="An enforced check failed, or no row is left.")
     findings: list[Finding]
     statistics: DataStatistics

@@ -1,5 +1,6 @@
 """``ftj`` as it is without the extras: planning and checking work, training says what to install."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -58,10 +59,29 @@ def test_training_says_what_to_install(folder: Path, missing: list[str]) -> None
     assert not (folder / "cache").exists()
 
 
-def test_parquet_is_refused_clearly(folder: Path) -> None:
-    (folder / "rows.parquet").write_bytes(b"PAR1" + b"\0" * 8)
-    ended = ftj_without(LEFT_OUT, folder, "lint", "rows.parquet")
-    assert (ended.returncode, ended.stderr) == (2, "ftj: rows.parquet: is Parquet: write it as JSONL first\n")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1" + b"\0" * 8, "is Parquet: pip install 'finetune-operator[trainer]' to read it, or write it as JSONL"),
+        (
+            b"\x28\xb5\x2f\xfd" + b"\0" * 8,
+            "is zstd-compressed: pip install 'finetune-operator[trainer]' to read it, or decompress it first",
+        ),
+    ],
+)
+def test_what_needs_pyarrow_says_what_to_install(folder: Path, content: bytes, said: str) -> None:
+    (folder / "rows").write_bytes(content)
+    ended = ftj_without(LEFT_OUT, folder, "lint", "rows")
+    assert (ended.returncode, ended.stderr) == (2, f"ftj: rows: {said}\n")
+
+
+def test_gzip_and_chinese_encodings_need_no_extra(folder: Path) -> None:
+    rows = "".join(f'{{"instruction": "第{n}个问题", "output": "这是第{n}个回答"}}\n' for n in range(60))
+    (folder / "rows.jsonl.gz").write_bytes(gzip.compress(rows.encode("gb18030")))
+    ended = ftj_without(LEFT_OUT, folder, "lint", "rows.jsonl.gz")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "60 rows read, 60 good" in ended.stdout
+    assert "converted from GB18030" in ended.stdout
 
 
 def test_the_base_is_small() -> None:

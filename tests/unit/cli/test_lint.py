@@ -1,5 +1,6 @@
 """``ftj lint`` as a person at a terminal meets it."""
 
+import gzip
 import json
 
 import pytest
@@ -72,6 +73,35 @@ def test_an_enforced_check_refuses_after_the_report_is_printed(tmp_path):
         assert "wrong-schema" in result.stdout
     named = run(path, "--format", "messages")
     assert "field 'messages' is missing; there is 'question', 'answer'" in named.stdout
+
+
+def test_the_encoding_is_told_where_it_was_another(data):
+    assert "converted" not in run(data).stdout
+    assert json.loads(run(data, "-o", "json").stdout)["encoding"] == "UTF-8"
+    data.write_bytes(data.read_text(encoding="utf-8").encode("utf-16"))
+    result = run(data)
+    assert result.stdout.splitlines()[0].endswith("rows look like it), converted from UTF-16")
+    assert json.loads(run(data, "-o", "json").stdout)["encoding"] == "UTF-16"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x1f\x8b\x08",
+        b"\x28\xb5\x2f\xfd",
+        b"PAR1PAR1",
+        b"\xff\xfe\0\0[",
+        "un café noir".encode("latin-1"),
+        gzip.compress(b""),
+    ],
+)
+def test_hostile_files_end_in_one_line(tmp_path, content):
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(content)
+    result = run(path)
+    assert isinstance(result.exception, DatasetUnavailable)
+    assert len(str(result.exception).splitlines()) == 1
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"", "is empty"), (b"\0\0\0", "binary"), (None, "No such file")])

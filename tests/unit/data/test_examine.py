@@ -46,8 +46,26 @@ def rows(*special: RawRow, total: int = 100) -> list[RawRow]:
 def test_every_code_has_its_check():
     assert sorted(check.code for check in CHECKS) == sorted(FINDING_CODES)
     assert {check.code: check.policy for check in CHECKS if check.policy != "drop"} == {
-        "over-length": "warn",
-        "too-few-samples": "warn",
+        "secret": "enforce",
+        **dict.fromkeys(
+            (
+                "over-length",
+                "too-few-samples",
+                "html-markup",
+                "control-characters",
+                "mojibake",
+                "conflicting-output",
+                "pii",
+                "internal-reference",
+                "repeated-opening",
+                "echo",
+                "refusal",
+                "role-order",
+                "hedged-output",
+                "terse-output",
+            ),
+            "warn",
+        ),
     }
 
 
@@ -264,7 +282,8 @@ def test_the_report_reads_as_the_public_contract_says():
     report = examine(rows(alpaca(7, answer=" ")))
     written = json.loads(report.to_json())
     assert set(written) == {
-        "rows", "usedRows", "rejectedRows", "format", "formatReason", "refused", "findings", "statistics", "sufficient",
+        "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
+        "sufficient",
     }  # fmt: skip
     assert set(written["findings"][0]) == {"code", "severity", "policy", "count", "rows", "message", "fix"}
     assert written["sufficient"] == {"task": "unknown", "least": 50, "recommended": 200, "verdict": "least"}
@@ -283,7 +302,7 @@ VALUES = (
     | st.dictionaries(st.text(max_size=3), st.none() | st.integers() | TEXTS, max_size=3)
 )  # fmt: skip
 QUALITY = st.dictionaries(
-    st.sampled_from([code for code in FINDING_CODES if code != "too-few-samples"]),
+    st.sampled_from([code for code in FINDING_CODES if code not in ("too-few-samples", "repeated-opening")]),
     st.sampled_from(["enforce", "drop", "warn", "ignore"]),
 )
 

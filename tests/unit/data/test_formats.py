@@ -11,6 +11,7 @@ ANSWER = Message("assistant", "您可以申请退货。")
 SYSTEM = Message("system", "你是客服。")
 ROW = {"instruction": USER.content, "output": ANSWER.content}
 TURNS = [{"role": "user", "content": "怎么退货？"}, {"role": "assistant", "content": "您可以申请退货。"}]
+SHARED = [{"from": "human", "value": "怎么退货？"}, {"from": "gpt", "value": "您可以申请退货。"}]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,30 @@ TURNS = [{"role": "user", "content": "怎么退货？"}, {"role": "assistant", "
         ("conversations", {"conversations": TURNS}, [USER, ANSWER]),
         ("messages", {"messages": [{"role": "system", "content": "你是客服。"}, *TURNS]}, [SYSTEM, USER, ANSWER]),
         ("messages", {"messages": [TURNS[0], TURNS[1] | {"weight": 1, "name": "bot"}], "tools": []}, [USER, ANSWER]),
+        ("messages", {"messages": [TURNS[0], TURNS[1] | {"weight": None, "tool_calls": None}]}, [USER, ANSWER]),
+        ("conversations", {"conversations": [turn | {"from": None} for turn in TURNS]}, [USER, ANSWER]),
+        ("sharegpt", {"conversations": SHARED}, [USER, ANSWER]),
+        ("sharegpt", {"conversations": SHARED, "system": "你是客服。", "tools": ""}, [SYSTEM, USER, ANSWER]),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "system", "value": "你是客服。"}, *SHARED], "system": ""},
+            [SYSTEM, USER, ANSWER],
+        ),
+        (
+            "sharegpt",
+            {"conversations": [{"from": name, "value": name} for name in ("user", "chatgpt", "human", "assistant")]},
+            [
+                Message("user", "user"), Message("assistant", "chatgpt"), Message("user", "human"),
+                Message("assistant", "assistant"),
+            ],
+        ),
+        ("prompt-completion", {"prompt": USER.content, "completion": ANSWER.content}, [USER, ANSWER]),
+        ("prompt-completion", {"prompt": TURNS[:1], "completion": TURNS[1:]}, [USER, ANSWER]),
+        (
+            "prompt-completion",
+            {"prompt": [{"role": "system", "content": "你是客服。"}, TURNS[0]], "completion": ANSWER.content},
+            [SYSTEM, USER, ANSWER],
+        ),
     ],
 )  # fmt: skip
 def test_a_row_becomes_messages(format, value, messages):
@@ -68,7 +93,12 @@ def test_a_row_becomes_messages(format, value, messages):
             {"conversations": [{"from": "human", "value": "hi"}]},
             "conversations[0]: field 'role' is missing; there is 'from', 'value'",
         ),
-        ("messages", {"messages": [TURNS[0], {"role": "tool", "content": "x"}]}, "messages[1]: role 'tool' is none of"),
+        ("messages", {"messages": [TURNS[0], {"role": "bot", "content": "x"}]}, "messages[1]: role 'bot' is none of"),
+        (
+            "messages",
+            {"messages": [TURNS[0], {"role": "tool", "content": "x"}]},
+            "messages[1]: role 'tool': tool calls cannot be trained on yet",
+        ),
         ("messages", {"messages": [TURNS[0], {"role": "assistant"}]}, "messages[1]: field 'content' is missing"),
         (
             "messages",
@@ -82,6 +112,35 @@ def test_a_row_becomes_messages(format, value, messages):
         ),
         ("messages", {"messages": [TURNS[0], TURNS[1] | {"weight": 0}]}, "messages[1]: field 'weight'"),
         ("messages", {"messages": TURNS, "tools": [{"name": "f"}]}, "field 'tools'"),
+        *(
+            (
+                "sharegpt",
+                {"conversations": [*SHARED, {"from": name, "value": "{}"}]},
+                f"conversations[2]: from {name!r}: tool calls cannot be trained on yet",
+            )
+            for name in ("function_call", "observation", "tool")
+        ),
+        ("sharegpt", {"conversations": SHARED, "tools": "[{}]"}, "field 'tools': tool calls cannot be trained on yet"),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "bing", "value": "x"}]},
+            "conversations[0]: from 'bing' is none of human, user, gpt",
+        ),
+        ("sharegpt", {"conversations": TURNS}, "conversations[0]: field 'from' is missing; there is 'role', 'content'"),
+        ("sharegpt", {"conversations": [{"from": "human"}]}, "conversations[0]: field 'value' is missing"),
+        ("sharegpt", {"conversations": ["hi"]}, "is text, where an object with from and value is needed"),
+        ("sharegpt", {"conversations": SHARED, "system": ["x"]}, "field 'system' is a list, where text is needed"),
+        (
+            "sharegpt",
+            {"conversations": [{"from": "system", "value": "x"}, *SHARED], "system": "y"},
+            "both there: keep one",
+        ),
+        ("prompt-completion", {"prompt": "x"}, "field 'completion' is missing; there is 'prompt'"),
+        ("prompt-completion", {"prompt": {"role": "user"}, "completion": "x"}, "'prompt' is an object, where text"),
+        ("prompt-completion", {"prompt": ["x"], "completion": "x"}, "prompt[0]: is text, where an object with role"),
+        ("prompt-completion", {"prompt": [], "completion": "x"}, "there is no message of the user"),
+        ("prompt-completion", {"prompt": TURNS, "completion": "x"}, "field 'prompt' holds an answer"),
+        ("prompt-completion", {"prompt": "x", "completion": "y", "tools": ["f"]}, "field 'tools'"),
     ],
 )
 def test_a_row_that_does_not_fit_says_which_field_is_to_blame(format, value, message):
@@ -98,7 +157,18 @@ def test_columns_rename_fields_in_the_row_and_in_its_messages():
 
     chat = {"dialogue": [{"who": "user", "content": "怎么退货？"}]}
     columns = {"conversations": "dialogue", "role": "who"}
+    assert detect([chat], columns)[0].name == "conversations"
     assert list(to_example(1, chat, named("conversations"), columns).messages) == [USER]
+
+    shared = {"dialogue": [{"who": "human", "says": "怎么退货？"}], "persona": "你是客服。"}
+    columns = {"conversations": "dialogue", "from": "who", "value": "says", "system": "persona"}
+    assert detect([shared], columns)[0].name == "sharegpt"
+    assert list(to_example(1, shared, named("sharegpt"), columns).messages) == [SYSTEM, USER]
+
+    pair = {"ask": "怎么退货？", "reply": [{"who": "assistant", "content": "您可以申请退货。"}]}
+    columns = {"prompt": "ask", "completion": "reply", "role": "who"}
+    assert detect([pair], columns)[0].name == "prompt-completion"
+    assert list(to_example(1, pair, named("prompt-completion"), columns).messages) == [USER, ANSWER]
 
 
 def test_a_missing_field_is_named_as_in_the_data():
@@ -115,6 +185,8 @@ def test_detection_goes_by_the_majority_and_says_why():
     alpaca, chat = {"instruction": "x", "output": "y"}, {"messages": TURNS}
     format, why = detect([alpaca, chat, chat], {})
     assert (format.name, why) == ("messages", "2 of the first 3 readable rows look like it")
+    format, why = detect([{"conversations": SHARED}, {"conversations": SHARED}, {"conversations": TURNS}], {})
+    assert (format.name, why) == ("sharegpt", "2 of the first 3 readable rows look like it")
     format, why = detect([{"text": "x"}], {})
     assert (format.name, why) == ("alpaca", "no row looks like a known format")
     assert detect([], {})[0].name == "alpaca"

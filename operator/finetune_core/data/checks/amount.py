@@ -14,7 +14,7 @@ def too_few_samples(context: Context) -> SetCheck:
         task = "an unnamed task" if amount.task == "unknown" else amount.task
         return f"{used_rows:,} usable rows; {task} needs {amount.least:,} at least, better {amount.recommended:,}"
 
-    return check
+    return SetCheck(check)
 
 
 TOO_FEW_SAMPLES = Check(

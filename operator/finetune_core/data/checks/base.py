@@ -7,7 +7,7 @@ from typing import Literal
 
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import Task
-from finetune_core.data.example import Example, Tokenized
+from finetune_core.data.example import Example, Role, Tokenized
 
 Severity = Literal["error", "warning"]
 
@@ -40,8 +40,15 @@ class Context:
 RowCheck = Callable[[Candidate], str | None]
 """Says what is wrong with the row, or None."""
 
-SetCheck = Callable[[int], str | None]
-"""Says what is wrong with the dataset, given the number of usable rows, or None."""
+
+@dataclass(frozen=True)
+class SetCheck:
+    """A check of the dataset as a whole."""
+
+    judge: Callable[[int], str | None]
+    """Says what is wrong with the dataset, given the number of usable rows, or None."""
+    see: Callable[[Candidate], None] | None = None
+    """Called with each usable row before that, to count."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +76,11 @@ class Check:
 def stateless(check: RowCheck) -> Callable[[Context], RowCheck]:
     """For a check that needs nothing but the row."""
     return lambda context: check
+
+
+def locate(candidate: Candidate, find: Callable[[str], str | None], *roles: Role) -> str | None:
+    """The first message of these roles in which ``find`` sees something, and what it sees."""
+    for number, message in enumerate(candidate.example.messages, start=1):
+        if message.role in roles and (seen := find(message.content)) is not None:
+            return f"message {number}, of the {message.role}, {seen}"
+    return None

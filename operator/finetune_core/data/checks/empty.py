@@ -1,26 +1,22 @@
 """Turns that say nothing."""
 
-from finetune_core.data.checks.base import Candidate, Check, stateless
-from finetune_core.data.example import Role
+from finetune_core.data.checks.base import Candidate, Check, locate, stateless
 
 
 def empty_output(candidate: Candidate) -> str | None:
     """An answer of the assistant is blank, or there is none."""
     if not candidate.example.contents("assistant"):
         return "there is no answer"
-    return _blank(candidate, "assistant")
+    return locate(candidate, _blank, "assistant")
 
 
 def empty_instruction(candidate: Candidate) -> str | None:
     """A message of the user is blank."""
-    return _blank(candidate, "user")
+    return locate(candidate, _blank, "user")
 
 
-def _blank(candidate: Candidate, role: Role) -> str | None:
-    for number, message in enumerate(candidate.example.messages, start=1):
-        if message.role == role and not message.content.strip():
-            return f"message {number}, of the {role}, is blank"
-    return None
+def _blank(text: str) -> str | None:
+    return None if text.strip() else "is blank"
 
 
 # 空白的output: the course's cleaning list, part 3.2.

@@ -1,21 +1,28 @@
-"""A dataset file to its rows: JSON array, JSONL or CSV, in UTF-8, in bounded memory.
+"""A dataset file to its rows, in bounded memory.
+
+Parquet; or text, plain or compressed by gzip or zstd, in UTF-8, UTF-16 or GB18030, that is a JSON array, JSONL or CSV.
 
 A bad line is a row with a problem. Only a file that is no data at all is an error.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+from finetune_core.data.reading.chunks import CHUNK_BYTES
 from finetune_core.data.reading.csv_rows import read_csv
+from finetune_core.data.reading.encoding import Encoding, as_utf8, encoding_of
 from finetune_core.data.reading.json_array import read_json_array
 from finetune_core.data.reading.json_lines import read_json_lines
-from finetune_core.data.reading.row import MAX_ROW_BYTES, RawRow, kind_of
-from finetune_core.data.reading.sniff import HEAD_BYTES, csv_delimiter, sniff
+from finetune_core.data.reading.parquet import MAGIC, ParquetRows
+from finetune_core.data.reading.row import MAX_ROW_BYTES, NOT_UTF8, RawRow, kind_of
+from finetune_core.data.reading.sniff import csv_delimiter, sniff
+from finetune_core.data.reading.unpack import unpacked
 from finetune_core.errors import DatasetUnavailable
 
-__all__ = ["MAX_ROW_BYTES", "RawRow", "kind_of", "read_rows"]
+__all__ = ["MAX_ROW_BYTES", "Encoding", "RawRow", "kind_of", "read_rows"]
 
 _BOM = b"\xef\xbb\xbf"
 _ROWS_BETWEEN_CALLS = 500
@@ -26,19 +33,20 @@ def read_rows(path: Path, on_progress: Callable[[int], None] | None = None) -> I
 
     Args:
         path: the file; what kind it is is told by its content.
-        on_progress: called now and then with the number of bytes read so far.
+        on_progress: called now and then with the number of the file's bytes read so far.
 
     Raises:
-        DatasetUnavailable: at the first row, when the file cannot be opened, is empty, binary, a folder or not UTF-8;
-            at the end, when it held no row.
+        DatasetUnavailable: at the first row, when the file cannot be opened, is empty, binary, a folder or in another
+            encoding; later, when it is compressed and damaged, cut off or a bomb; at the end, when it held no row.
     """
     read = 0
     try:
-        with path.open("rb", buffering=0) as raw, BufferedReader(raw, HEAD_BYTES) as file:
-            for read, row in enumerate(_rows(file, file.peek(HEAD_BYTES), path), start=1):
+        with path.open("rb", buffering=0) as raw, BufferedReader(raw, CHUNK_BYTES) as file:
+            rows, position = _open(file, path)
+            for read, row in enumerate(rows, start=1):
                 yield row
                 if on_progress and read % _ROWS_BETWEEN_CALLS == 0:
-                    on_progress(file.tell())
+                    on_progress(position())
     except IsADirectoryError as error:
         raise DatasetUnavailable(f"{path}: is a folder: name one file in it") from error
     except OSError as error:
@@ -47,7 +55,20 @@ def read_rows(path: Path, on_progress: Callable[[int], None] | None = None) -> I
         raise DatasetUnavailable(f"{path}: holds no rows")
 
 
-def _rows(file: BinaryIO, head: bytes, path: Path) -> Iterator[RawRow]:
+def _open(file: "BufferedReader[Any]", path: Path) -> tuple[Iterable[RawRow], Callable[[], int]]:
+    """The rows, and what tells how far into the file they are."""
+    if file.peek().startswith(MAGIC):
+        parquet = ParquetRows(path)
+        return parquet, parquet.position
+    text = unpacked(file, str(path))
+    encoding = encoding_of(text.peek())
+    if encoding == "UTF-8":
+        return _text_rows(text, path), file.tell
+    return (_converted(row, encoding) for row in _text_rows(as_utf8(text, encoding), path)), file.tell
+
+
+def _text_rows(file: "BufferedReader[Any]", path: Path) -> Iterator[RawRow]:
+    head = file.peek()
     if head.startswith(_BOM):
         file.read(len(_BOM))
         head = head.removeprefix(_BOM)
@@ -55,8 +76,13 @@ def _rows(file: BinaryIO, head: bytes, path: Path) -> Iterator[RawRow]:
         raise DatasetUnavailable(f"{path}: is empty")
     match sniff(path, head):
         case "array":
-            return read_json_array(iter(lambda: file.read(HEAD_BYTES), b""))
+            return read_json_array(iter(lambda: file.read(CHUNK_BYTES), b""))
         case "lines":
             return read_json_lines(file)
         case "csv":
             return read_csv(file, csv_delimiter(head), str(path))
+
+
+def _converted(row: RawRow, encoding: Encoding) -> RawRow:
+    damaged = row.problem is not None and row.problem.startswith(NOT_UTF8)
+    return replace(row, encoding=encoding, problem=f"not {encoding}" if damaged else row.problem)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from finetune_core.data.reading.json_lines import numbered_lines
-from finetune_core.data.reading.row import MAX_ROW_BYTES, TOO_LARGE, RawRow
+from finetune_core.data.reading.row import MAX_ROW_BYTES, NOT_UTF8, TOO_LARGE, RawRow
 from finetune_core.errors import DatasetUnavailable
 
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_DAMAGED = re.compile("[\udc80-\udcff]")
 
 
 class _TooLarge(Exception):
@@ -71,8 +71,8 @@ def read_csv(file: BinaryIO, delimiter: str, name: str) -> Iterator[RawRow]:
 
 
 def _problem(text: str) -> str | None:
-    if _NOT_UTF8.search(text):
-        return "not UTF-8"
+    if _DAMAGED.search(text):
+        return NOT_UTF8
     return "holds a NUL byte" if "\0" in text else None
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from finetune_core.data.reading.encoding import Encoding
+
 MAX_ROW_BYTES = 16 * 2**20
 """A larger row is passed over without being held: no model's context holds so much, and memory stays bounded."""
 
@@ -13,6 +15,10 @@ MAX_DEPTH = 100
 """Deeper nesting is no conversation; whatever walks the row later is safe from running out of stack."""
 
 TOO_LARGE = f"larger than {MAX_ROW_BYTES // 2**20} MiB"
+
+TOO_DEEP = "nested too deeply"
+
+NOT_UTF8 = "not UTF-8"
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -22,9 +28,11 @@ class RawRow:
     """A row of the source: its fields, or the problem that keeps them from being read."""
 
     number: int
-    """Counted from 1: the line in JSONL and CSV, the element in a JSON array."""
+    """Counted from 1: the line in JSONL and CSV, the element in a JSON array, the row in Parquet."""
     value: dict[str, Any] | None
     problem: str | None = None
+    encoding: Encoding = "UTF-8"
+    """Of the file that it was read from."""
 
 
 def parse_object(number: int, raw: bytes) -> RawRow:
@@ -36,11 +44,11 @@ def parse_object(number: int, raw: bytes) -> RawRow:
             return RawRow(number, value)
         problem = f"{kind_of(value)}, where an object is needed"
     except UnicodeDecodeError as error:
-        problem = f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start + 1}"
+        problem = f"{NOT_UTF8}: byte 0x{raw[error.start]:02x} at position {error.start + 1}"
     except json.JSONDecodeError as error:
         problem = f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
     except RecursionError:
-        problem = "nested too deeply"
+        problem = TOO_DEEP
     except ValueError as error:
         problem = str(error)  # ours below, or an integer of more digits than Python converts
     return RawRow(number, None, problem)
@@ -55,7 +63,7 @@ def kind_of(value: object) -> str:
 def _refuse_hostile(value: dict[str, Any], raw: bytes) -> None:
     # Both looks are rare: rows with so many brackets, and rows with escapes outside the basic plane (emoji).
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise ValueError("nested too deeply")
+        raise ValueError(TOO_DEEP)
     if _SURROGATE_ESCAPE.search(raw):
         try:
             json.dumps(value, ensure_ascii=False).encode()

@@ -1,0 +1,60 @@
+"""Is there variety in it?"""
+
+import re
+from collections import Counter
+
+from finetune_core.data.checks.base import Candidate, Check, Context, SetCheck
+
+_MOST = 0.6
+"""Share of the questions that may open alike. The course's example has all (part 3.4, problem 2), nine in ten is the
+case to find; in sets collected from people the commonest opening, "what", stays under a half."""
+
+_LEAST_QUESTIONS = 20
+"""With fewer there is no telling."""
+
+_LINES_REMEMBERED = 10_000
+
+_OPENING = re.compile(
+    r"\W*(?:(?P<other>[\u3040-\u9fff\uac00-\ud7af]{2})|(?P<latin>[^\W\d_\u3040-\u9fff\uac00-\ud7af]+))"
+)
+_NUMBER = re.compile(r"\d+")
+
+
+def repeated_opening(context: Context) -> SetCheck:
+    """Most first questions begin alike: with the same word, or the same two characters of Chinese.
+
+    Each language is judged for itself, so that 如何 is not hidden by English rows. A line that is there again,
+    numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. The first 10,000
+    lines are remembered.
+    """
+    lines: set[int] = set()
+    openings: dict[str, Counter[str]] = {"other": Counter(), "latin": Counter()}
+
+    def see(candidate: Candidate) -> None:
+        question = next(message.content for message in candidate.example.messages if message.role == "user")
+        line = hash(_NUMBER.sub("", question.lstrip().partition("\n")[0]))
+        if line in lines:
+            return
+        if len(lines) < _LINES_REMEMBERED:
+            lines.add(line)
+        if (found := _OPENING.match(question)) and found.lastgroup:
+            openings[found.lastgroup][found[found.lastgroup].lower()] += 1
+
+    def judge(used_rows: int) -> str | None:
+        for counts in openings.values():
+            total = counts.total()
+            for opening, count in counts.most_common(1):
+                if total >= _LEAST_QUESTIONS and count > _MOST * total:
+                    return f"{count / total:.0%} of {total:,} different questions begin with {opening!r}"
+        return None
+
+    return SetCheck(judge, see)
+
+
+REPEATED_OPENING = Check(
+    code="repeated-opening",
+    policy="warn",
+    message="most questions begin alike",
+    fix="ask in the ways that people do: 查询订单的方法, 我想退货, 订单在哪里看",
+    dataset=repeated_opening,
+)
