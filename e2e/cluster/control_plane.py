@@ -24,7 +24,7 @@ SERVER = f"https://{NODE_ADDRESS}:{API_PORT}"
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "omitStages": ["RequestReceived"],
     # Who asked for what, of service accounts alone: that their rights are the least is proven with it.
     "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
 }
