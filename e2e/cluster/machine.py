@@ -56,18 +56,15 @@ def check_machine(images_are_there: bool, say: Say) -> None:
         if not os.environ.get("CI") or shutil.which("apt-get") is None:
             raise CannotRun(f"programs are missing: {' '.join(line)}")
         say(f"installing {', '.join(missing)} ...")
-        quiet = {
-            "check": True,
-            "stdout": subprocess.DEVNULL,
-            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        }
-        subprocess.run(["apt-get", "update"], **quiet)  # type: ignore[call-overload]
-        subprocess.run(line, **quiet)  # type: ignore[call-overload]
-    if _run(*["unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run"]).returncode:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update"], line):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    if _run("unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run").returncode:
         raise CannotRun("no namespaces and mounts can be made here, as in most containers: use --use-existing")
     try:
-        make_cgroup()
-        remove_cgroup()
+        if not any((folder / NAME).exists() for folder in _cgroup_roots()):  # else a cluster runs in it
+            make_cgroup()
+            remove_cgroup()
     except OSError as error:
         raise CannotRun(f"no cgroup can be made here ({error}), as in most containers: use --use-existing") from error
     CACHE.mkdir(parents=True, exist_ok=True)

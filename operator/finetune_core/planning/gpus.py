@@ -84,8 +84,8 @@ def add_gpus(text: str) -> None:
         if not isinstance(content, list):
             raise InvalidSpec("further GPUs are a list of entries as those of gpus.yaml")
         cards = []
-        for content_of_one in content:
-            cards.append(_read(content_of_one))
+        for entry in content:
+            cards.append(_read(entry))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([f"entry {len(cards) + 1}", *map(str, first["loc"])])
