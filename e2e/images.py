@@ -135,7 +135,8 @@ def import_into(image: Image, containerd_socket: Path, say: Say) -> None:
             _run([*copy, stored, f"oci:{layout}:{image.reference}"])
             for digest in held:
                 (blobs / digest.removeprefix("sha256:")).unlink()
-            _send(layout, [*ctr, "images", "import", "-"])
+            with _kept(ctr, image.reference):
+                _send(layout, [*ctr, "images", "import", "-"])
         if before:
             # The name that kubelet's side of containerd gave the old image would keep its layers.
             subprocess.run([*ctr, "images", "rm", before], capture_output=True)
@@ -239,10 +240,26 @@ def _mirror() -> list[str]:
     return found[:1]
 
 
+@contextmanager
+def _kept(ctr: Sequence[str], reference: str) -> Iterator[None]:
+    """The image that has this name keeps its layers while the name goes over to another.
+
+    An import gives the name away first and builds upon the layers after that: between the two,
+    containerd's garbage collection may take the ones that both images have.
+    """
+    name = f"{reference}-before"
+    held = subprocess.run([*ctr, "images", "tag", "--force", reference, name], capture_output=True).returncode == 0
+    try:
+        yield
+    finally:
+        if held:
+            _run([*ctr, "images", "rm", "--sync", name])  # collected now: what it lists next, it will still have
+
+
 def _id_in_containerd(ctr: Sequence[str], reference: str) -> str | None:
-    """Id of the image that has this name in containerd."""
-    rows = _run([*ctr, "images", "ls", f"name=={reference}"]).splitlines()[1:]
-    if not rows:
+    """Id of the image that has this name in containerd, unpacked as a pod needs it."""
+    rows = _run([*ctr, "images", "check", f"name=={reference}"]).splitlines()[1:]
+    if not rows or rows[0].split()[-1] != "true":
         return None
     manifest = json.loads(_run([*ctr, "content", "get", rows[0].split()[2]]))
     return str(manifest["config"]["digest"])
