@@ -9,8 +9,8 @@ its text is. Three renderings of outlines then say where an answer's supervised 
 - It **starts** where the template hands over to the model: what stands before the first mark of the answer, less what
   the conversation before it ends with under ``add_generation_prompt``.
 - It **ends** with the end of turn: what the conversation ends with if it stops after this answer, without white space.
-  Where a template writes nothing there, the next turn's first token ends the answer (GLM: ``<|user|>`` or
-  ``<|observation|>``); at the end of a row that token is added, or else the tokenizer's end of sequence.
+  Where that is no special token, the one that begins the next turn ends the answer (GLM: ``<|user|>`` or
+  ``<|observation|>``); at the end of a row it is added, or else the tokenizer's end of sequence: something to stop at.
 
 The two are compared with the outline between the same marks only, so that a template may rewrite the turns before
 (Qwen3 drops their thoughts, Mistral moves the system prompt). What does not compare is not located, nor is an answer of
@@ -104,6 +104,8 @@ class Outline:
 
     def _write(self, text: str) -> str:
         pieces = self._looked_for.split(text)
+        if not any(map(str.strip, pieces[::2])):
+            pieces = [text]  # an answer has to have a mark
         pieces[::2] = map(self._marked, pieces[::2])
         return "".join(pieces)
 
@@ -198,7 +200,7 @@ class _Answer:
     start: Position
     end: Position
     closed: bool
-    """False: the template writes no end of turn of its own after it."""
+    """False: the template writes no special token after it that is its own."""
 
     @classmethod
     def find(cls, template: Template, whole: Rendering, chat: Chat, number: int, owned: Span) -> "_Answer | None":
@@ -220,10 +222,10 @@ class _Answer:
         tail, after = through.literals[-1].rstrip(), whole.literals[last + 1]
         if through.fields[-1:] != [whole.fields[last]] or not after.startswith(tail):
             return None
-        start = (first, min(len(given), len(before)))
-        if tail:
-            return cls(start, (last + 1, len(tail)), closed=True)
-        return cls(start, (last + 1, len(_to_special_token(template, after))), closed=False)
+        closed = any(token.end() == len(tail) for token in template.special.finditer(tail))
+        if not closed:
+            tail += _to_special_token(template, after[len(tail) :])
+        return cls((first, min(len(given), len(before))), (last + 1, len(tail)), closed)
 
 
 def _ending(template: Template, chat: Chat, owned: Span, written: str) -> str:
@@ -248,7 +250,7 @@ def _to_special_token(template: Template, text: str) -> str:
 def _marked(
     whole: Rendering, text: str, marks: list[Span], bounds: Sequence[int], chat: Chat
 ) -> dict[int, list[tuple[Position, Position]]] | None:
-    """The parts that generation marks enclose, by message; None if they enclose others' words.
+    """The parts that generation marks enclose, by message; None if they enclose others' words, or nobody's.
 
     That they do where a template marks inside a macro: transformers then counts from the macro's beginning.
     """
@@ -272,7 +274,7 @@ def _marked(
         if not begins[first] <= start <= ends[first] or not begins[last] <= end <= ends[last]:
             return None
         parts.setdefault(speaker, []).append(((first, start - begins[first]), (last, end - begins[last])))
-    return parts
+    return parts if parts or not marks else None
 
 
 def _narrowed(
