@@ -156,11 +156,12 @@ class ChatEncoder:
         source = self.tokenizer.get_chat_template(tools=tools or None)
 
         def generation_marks(chat: Chat) -> list[Span]:
-            _, found = render_jinja_template(
-                [chat], tools or None, chat_template=source, return_assistant_tokens_mask=True,
-                **self.tokenizer.special_tokens_map,
-            )  # fmt: skip
-            return list(found[0])
+            names: Any = self.tokenizer.special_tokens_map
+            rendered: Any = render_jinja_template(
+                [chat], tools or None, chat_template=source, return_assistant_tokens_mask=True, **names
+            )
+            _, (found,) = rendered
+            return list(found)
 
         template = Template(
             render=lambda chat, add_generation_prompt: self.render(chat, tools, add_generation_prompt),
@@ -203,7 +204,8 @@ class ChatEncoder:
             model["vocab"] = [[names.get(piece, piece), score] for piece, score in model["vocab"]]
         if model.get("unk_token") in names:
             model["unk_token"] = names[model["unk_token"]]
-        return PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state))), names
+        fast: Any = PreTrainedTokenizerFast
+        return fast(tokenizer_object=Tokenizer.from_str(json.dumps(state))), names
 
     def _encode_plain(self, text: str) -> Tokens:
         """A text for the model to continue, with the beginning that its tokenizer gives all text, and its end.
