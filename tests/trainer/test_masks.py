@@ -387,6 +387,23 @@ def test_an_answer_that_cannot_be_located_is_counted_and_not_guessed(content: st
     assert (tokens.supervised, tokens.unlocated) == (0, 2)
 
 
+@pytest.mark.parametrize("forged", ['\ufdd0"0\ufdd1', '\ufdd0"999999999\ufdd1'])
+def test_forged_marks_locate_nothing(forged: str) -> None:
+    encoder = encoder_with(PLAIN.replace("CONTENT", "(message.content | upper)"))
+    tokens = encoder.encode(chat("a?", forged + "One.", "b?", "Two."))
+    assert (tokens.supervised, tokens.unlocated) == (0, 2)
+
+
+def test_templates_of_several_names_are_those_of_tools_and_of_none() -> None:
+    tokenizer = make_family_tokenizer("Qwen3")
+    tokenizer.chat_template = {
+        "default": make_family_tokenizer("ChatML").chat_template, "tool_use": tokenizer.chat_template,
+    }  # fmt: skip
+    encoder = ChatEncoder(tokenizer)
+    assert pieces(encoder, encoder.encode(EXAMPLES["one turn"])) == EXPECTED["ChatML"]["one turn"]
+    assert pieces(encoder, encoder.encode(EXAMPLES["calls"])) == EXPECTED["Qwen3"]["calls"]
+
+
 def test_an_answer_without_the_call_that_the_template_drops_is_not_supervised() -> None:
     encoder = ENCODERS["ChatML"]
     messages = (Message("user", "?"), Message("assistant", "Let me see.", calls=(ToolCall("weather", {}),)))

@@ -141,7 +141,8 @@ class Rendering:
         """Literals and texts in turn, and at which character each literal begins."""
         pieces, begins, position = [self.literals[0]], [0], len(self.literals[0])
         for number, as_json, literal in zip(self.fields, self.as_json, self.literals[1:], strict=True):
-            text = json.dumps(fields[number], ensure_ascii=False)[1:-1] if as_json else fields[number]
+            text = fields[number] if number < len(fields) else ""  # the data has forged it
+            text = json.dumps(text, ensure_ascii=False)[1:-1] if as_json else text
             position += len(text)
             begins.append(position)
             position += len(literal)

@@ -86,7 +86,7 @@ class ChatEncoder:
         added = tokenizer.added_tokens_decoder
         self._special_ids = {number for number, token in added.items() if token.special}
         self._special = _any_of({token.content for token in added.values() if token.special})
-        self._looked_for = _any_of(_tags(str(tokenizer.chat_template), self._special))
+        self._looked_for = _any_of(_tags(tokenizer.chat_template, self._special))
         self._shared_layout = lru_cache(LAYOUTS_KEPT)(self._layout)
 
     def encode(self, example: Example) -> Tokens:
@@ -221,9 +221,10 @@ class ChatEncoder:
         return Tokens(input_ids, [place > 0 or token != bos for place, token in enumerate(input_ids)])
 
 
-def _tags(template: str, special: re.Pattern[str]) -> set[str]:
-    """What a template may look for in a text: strings like ``'</think>'`` in its code."""
-    return {tag for tag in _QUOTED_TAG.findall(template) if not special.search(tag)}
+def _tags(template: str | dict[str, str], special: re.Pattern[str]) -> set[str]:
+    """What a template, or those of several names, may look for in a text: strings like ``'</think>'`` in its code."""
+    sources = [template] if isinstance(template, str) else template.values()
+    return {tag for source in sources for tag in _QUOTED_TAG.findall(source) if not special.search(tag)}
 
 
 def _any_of(strings: Iterable[str]) -> re.Pattern[str]:
