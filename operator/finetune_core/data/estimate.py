@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from finetune_core.data.example import Example
 
@@ -16,8 +16,7 @@ _TURN_TOKENS = 5
 """What ChatML puts around a message: ``<|im_start|>``, role, newline; ``<|im_end|>``, newline."""
 
 
-@dataclass(frozen=True)
-class TokenCount:
+class TokenCount(NamedTuple):
     """Counts without the tokens."""
 
     length: int

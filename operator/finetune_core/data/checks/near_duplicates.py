@@ -30,7 +30,7 @@ _LEAST_SHINGLES = 16
 _BINS = 64
 _BANDS, _PER_BAND = 12, 5
 """Of two rows with a similarity of 0.8, 1 - (1 - 0.8^5)^12 = 99 % share a band; with 0.5, 32 %."""
-_EDGES = np.arange(_BINS, dtype=np.uint64) << np.uint64(26)
+_EDGES = (np.arange(_BINS, dtype=np.uint64) << np.uint64(26)).astype(np.uint32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _IGNORED = b" \t\r\n.,;:!?'\"()*#-_"
@@ -79,9 +79,11 @@ def signature(text: str) -> bytes:
         return b""
     # Overlapping views of eight bytes each, of which six are taken.
     shingles = np.ndarray(count, "<u8", data, strides=(1,)) & _SHINGLE
-    hashes = np.sort((shingles * _MIX >> np.uint64(32)).astype(np.uint32))
+    shingles *= _MIX
+    hashes = shingles.view(np.uint32)[1::2].copy()  # the higher halves, on the little-endian machines there are
+    hashes.sort()
     # In sorted order, the first hash from a bin's edge on is the bin's least, or that of the next bin that has any.
-    first = np.searchsorted(hashes, _EDGES.astype(np.uint32))
+    first = hashes.searchsorted(_EDGES)
     first[first == count] = 0
     return hashes[first].tobytes()
 
