@@ -45,7 +45,8 @@ def near(*rows: RawRow, **thresholds: float) -> dict[int, int]:
 @pytest.mark.parametrize("rows", [ENGLISH, CHINESE], ids=["en", "zh"])
 def test_a_word_more_or_less_makes_no_other_row(rows):
     changed = {
-        "It lasts two years": "It lasts two full years", "Yes: in three": "Yes - in three", "on the invoice": "on our invoice",
+        "It lasts two years": "It lasts two full years", "Yes: in three": "Yes - in three",
+        "on the invoice": "on our invoice",
         "两年，": "两年。", "手续费在": "手续费会在", "最近一次": "最后一次", "由收件人承担": "由收件人支付",
     }  # fmt: skip
     variants = []
