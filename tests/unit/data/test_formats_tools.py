@@ -4,12 +4,14 @@ import json
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from finetune_core.data import Message, WrongSchema, read_rows
 from finetune_core.data.estimate import TokenCount, estimate
-from finetune_core.data.example import Example, ToolCall
-from finetune_core.data.formats import detect, named, to_example
+from finetune_core.data.example import Example, ToolCall, example_digest
+from finetune_core.data.formats import FORMATS, detect, named, to_example
 
 ASKED = Message("user", "北京天气怎么样？")
 CALLED = Message("assistant", "", (ToolCall("get_weather", {"city": "北京"}),))
@@ -144,7 +146,7 @@ def test_tools_and_thinking_stand_beside_turns_of_any_format():
         ),
         (
             {"messages": [{"role": "user", "content": "x", "tool_calls": [call("{}")]}]},
-            "messages[0]: field 'tool_calls' is there, but role is 'user'",
+            "messages[0]: field 'tool_calls' is of the user, where only the assistant calls",
         ),
         (openai(), "messages[1]: field 'content' is missing; there is 'role'"),
         (openai(content="x") | {"tools": ["f"]}, "tools[0]: is text that names no function"),
@@ -201,3 +203,32 @@ def test_estimates_count_calls_thinking_and_tools_and_only_what_is_learned():
     assert tooled.length - bare.length == pytest.approx(10 * len(json.dumps(TOOL)) / 4, rel=0.1)
     left_out = estimate(Example(1, (ASKED, Message("assistant", ANSWER.content, trained=False), ASKED, ANSWER)))
     assert left_out == TokenCount(2 * bare.length, bare.supervised)
+
+
+NAMES = sorted({name for format in FORMATS for name in format.fields})
+WORDS = st.sampled_from([
+    *NAMES, "tool_calls", "function_call", "function", "name", "arguments", "weight", "thinking", "type", "user",
+    "assistant", "tool", "human", "", "{}", "[]", '[{"role": "user", "content": "x"}]',
+    '{"name": "f", "arguments": {}}', "[" * 200,
+])  # fmt: skip
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3) | WORDS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4),
+    st.sampled_from(FORMATS),
+    st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=2),
+)
+@settings(max_examples=500, deadline=None)
+def test_any_row_is_an_example_or_does_not_fit(value, format, columns):
+    detect([value], columns)
+    try:
+        example = to_example(1, value, format, columns)
+    except WrongSchema:
+        return
+    assert example.plain or example.contents("user")
+    assert estimate(example).length > 0
+    assert example_digest(example)

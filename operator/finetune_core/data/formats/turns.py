@@ -58,7 +58,7 @@ class Turns:
         name = fields.text(self.role)
         role = _ROLES.get(name)
         if role is None:
-            raise WrongSchema(f"{self.role} {name[:40]!r} is none of {', '.join(_ROLES)}")
+            raise WrongSchema(f"{fields.column(self.role)} {name[:40]!r} is none of {', '.join(_ROLES)}")
         if name in _CALLING:
             _add_calls(read_calls(fields, self.content), _is_trained(fields), messages)
         elif len(item) == 2 and fields.has(self.content):
@@ -74,7 +74,7 @@ class Turns:
         content = _words(fields, self.content) if fields.has(self.content) or not calls else ""
         if role != "assistant":
             if calls:
-                raise WrongSchema(f"field 'tool_calls' is there, but {self.role} is {role!r}: only the assistant calls")
+                raise WrongSchema(f"field 'tool_calls' is of the {role}, where only the assistant calls")
             return Message(role, content)
         thinking = fields.optional_text("reasoning_content") or fields.optional_text("thinking")
         return Message(role, content, calls, thinking, _is_trained(fields))
@@ -109,5 +109,5 @@ def _part(part: Any, place: str) -> str:
 def _is_trained(fields: Fields) -> bool:
     weight = fields.get("weight")
     if weight not in (None, 0, 1):
-        raise WrongSchema(f"field 'weight' is {str(weight)[:40]}, where 0 or 1 is needed")
+        raise WrongSchema(f"field 'weight' is {weight!r:.40}, where 0 or 1 is needed")
     return weight is None or bool(weight)
