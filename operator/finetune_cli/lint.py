@@ -21,6 +21,7 @@ from finetune_core.data import (
     Rejected,
     Rules,
     advice,
+    available_processes,
     examine,
     exchange_digest,
     read_rows,
@@ -54,7 +55,9 @@ def lint(
     rules = Rules(format=format, task=task, cutoff_length=cutoff_length)
     known = _validation_digests(validation, rules, console) if validation else frozenset()
     with _fixed_files(fix, data, validation) if fix else nullcontext(_Files()) as files, _rows(data, console) as rows:
-        report = examine(rows, rules, validation=known, keep=files.keep, reject=files.reject)
+        report = examine(
+            rows, rules, validation=known, keep=files.keep, reject=files.reject, processes=available_processes()
+        )
 
     if output == "json":
         typer.echo(report.to_json(indent=2))

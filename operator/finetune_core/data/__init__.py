@@ -20,12 +20,21 @@ A bad row is never an error. Reading holds one row at a time (ten, to detect the
 
 from finetune_core.data.estimate import estimate_tokens
 from finetune_core.data.examine import Kept, Rejected, Rules, examine
-from finetune_core.data.example import Example, Message, Tokenized, WrongSchema, exchange_digest, question_digest
+from finetune_core.data.example import (
+    Example,
+    Message,
+    Tokenized,
+    ToolCall,
+    WrongSchema,
+    exchange_digest,
+    question_digest,
+)
 from finetune_core.data.reading import RawRow, read_rows
 from finetune_core.data.report import DatasetReport, Finding
 from finetune_core.data.split import choose_validation
 from finetune_core.data.statistics import summarize
 from finetune_core.data.sufficiency import Sufficiency, advice
+from finetune_core.data.workers import WorkerDied, available_processes
 
 __all__ = [
     "DatasetReport",
@@ -38,8 +47,11 @@ __all__ = [
     "Rules",
     "Sufficiency",
     "Tokenized",
+    "ToolCall",
+    "WorkerDied",
     "WrongSchema",
     "advice",
+    "available_processes",
     "choose_validation",
     "estimate_tokens",
     "examine",

@@ -1,23 +1,30 @@
 """A dataset's rows to the examples worth training on, and a report on all the others, in one pass."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import Dataset, FormatChoice, Task
-from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Candidate, Check, Context
-from finetune_core.data.estimate import estimate
+from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Check, Context, common_pieces
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
+from finetune_core.data.inspection import Inspection, Inspector
 from finetune_core.data.reading import RawRow
 from finetune_core.data.report import DatasetReport, Finding
 from finetune_core.data.statistics import summarize
 from finetune_core.data.sufficiency import judge
+from finetune_core.data.workers import Workers
 from finetune_core.errors import InvalidSpec
 
 _ROWS_TO_DETECT_BY = 10
 _ROWS_LISTED = 50
+
+_CHUNK = 1_000
+"""Rows that are looked at together. The first of them also tell which text is a prompt's."""
+
+_CHUNKS_ALONE = 10
+"""Looking at so many takes about as long as it does to start other processes."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Rules:
     max_rows: int | None = None
     """Stop after so many good rows; what follows is not read."""
     quality: Mapping[FindingCode, Policy] = field(default_factory=dict)
+    thresholds: Mapping[FindingCode, float] = field(default_factory=dict)
     cutoff_length: int = COURSE_CUTOFF_LENGTH
     """Longer rows, in tokens, are reported."""
 
@@ -38,7 +46,7 @@ class Rules:
         """The rules that a job states."""
         return cls(
             format=dataset.format, columns=dataset.columns, task=dataset.task, max_rows=dataset.max_rows,
-            quality=dataset.quality, cutoff_length=cutoff_length,
+            quality=dataset.quality, thresholds=dataset.thresholds, cutoff_length=cutoff_length,
         )  # fmt: skip
 
     def for_validation(self) -> "Rules":
@@ -46,16 +54,18 @@ class Rules:
         return replace(self, max_rows=None, quality={**self.quality, "too-few-samples": "ignore"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A good row: as it lay in the source, as an example, and in tokens (estimated where no ``encode`` was given)."""
 
     row: RawRow
     example: Example
     tokens: Tokenized
+    like: int = 0
+    """Number of an earlier row that it is nearly the same as; 0 for none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A row left out, and why."""
 
@@ -72,11 +82,13 @@ def examine(
     validation: Set[bytes] = frozenset(),
     keep: Callable[[Kept], None] = lambda kept: None,
     reject: Callable[[Rejected], None] = lambda rejected: None,
+    processes: int = 1,
 ) -> DatasetReport:
     """Check every row, hand the good ones to ``keep`` and the others to ``reject``, and report.
 
-    Nothing is held of a row but digests. A refused dataset is no error here: ``DatasetReport.raise_if_refused``
-    makes it one.
+    A few thousand rows are held at a time, and digests of all. A refused dataset is no error here:
+    ``DatasetReport.raise_if_refused`` makes it one. What is reported of a row that is left out is why; warnings are
+    counted over the rows that are kept.
 
     Args:
         rows: as from ``read_rows``.
@@ -86,28 +98,35 @@ def examine(
         validation: ``exchange_digest`` of each row of a validation set, for none of them to be trained on.
         keep: called with each good row, in order.
         reject: called with each row that is left out, in order.
+        processes: how many look at rows; more than one are started only for more than 10,000 rows.
 
     Raises:
         InvalidSpec: the rules contradict each other or the format.
         DatasetUnavailable: from ``rows``.
+        WorkerDied: a process was killed.
     """
     source = iter(rows)
     first = list(islice(source, _ROWS_TO_DETECT_BY))
     format, reason = _format(first, rules)
-    context = Context(rules.cutoff_length, encode is not None, validation, rules.task)
-    examination = _Examination(rules, format, context, encode or estimate)
+    chunks = _chunks(chain(first, source), min(_CHUNK, rules.max_rows or _CHUNK), format, rules.columns)
+    opening = next(chunks, [])
+    context = Context(
+        cutoff_length=rules.cutoff_length, exact=encode is not None, validation=validation, task=rules.task,
+        thresholds=_thresholds(rules), common=common_pieces(row.example for row in opening if row.example),
+    )  # fmt: skip
+    examination = _Examination(rules, context, encode)
 
     def used() -> Iterator[Tokenized]:
         # The one pass: it runs as the statistics draw on it.
-        for row in chain(first, source):
-            match examination.judge(row):
-                case Kept() as kept:
-                    keep(kept)
-                    yield kept.tokens
-                    if examination.used_rows == rules.max_rows:
-                        return
-                case rejected:
-                    reject(rejected)
+        for chunk, inspection in _inspected(chain([opening], chunks), context, examination.policies, processes):
+            for verdict in examination.judge(chunk, inspection):
+                if isinstance(verdict, Rejected):
+                    reject(verdict)
+                    continue
+                keep(verdict)
+                yield verdict.tokens
+                if examination.used_rows == rules.max_rows:
+                    return
 
     statistics = summarize(used(), exact=context.exact)
     findings = examination.findings()
@@ -134,6 +153,65 @@ def _format(first: list[RawRow], rules: Rules) -> tuple[Format, str]:
     return format, reason
 
 
+def _thresholds(rules: Rules) -> dict[FindingCode, float]:
+    defaults = {check.code: check.threshold for check in CHECKS if check.threshold is not None}
+    for code in rules.thresholds:
+        if code not in defaults:
+            raise InvalidSpec(f"dataset.thresholds: {code} has none; {', '.join(defaults)} have one")
+    return {**defaults, **rules.thresholds}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A row, and the example in it, or why there is none."""
+
+    row: RawRow
+    example: Example | None
+    code: FindingCode = "unreadable-row"
+    problem: str = ""
+
+
+def _chunks(rows: Iterable[RawRow], size: int, format: Format, columns: Mapping[str, str]) -> Iterator[list[_Read]]:
+    source = iter(rows)
+    while raw := list(islice(source, size)):
+        yield [_read(row, format, columns) for row in raw]
+
+
+def _read(row: RawRow, format: Format, columns: Mapping[str, str]) -> _Read:
+    if row.value is None:
+        return _Read(row, None, "unreadable-row", row.problem or "")
+    try:
+        return _Read(row, to_example(row.number, row.value, format, columns))
+    except WrongSchema as problem:
+        return _Read(row, None, "wrong-schema", str(problem))
+
+
+def _inspected(
+    chunks: Iterator[list[_Read]], context: Context, policies: Mapping[FindingCode, Policy], processes: int
+) -> Iterator[tuple[list[_Read], Inspection]]:
+    """Each chunk with what is seen in its examples, in order."""
+    inspect = Inspector(context, policies)
+    for chunk in islice(chunks, None if processes == 1 else _CHUNKS_ALONE):
+        yield chunk, inspect(_examples(chunk))
+    first = next(chunks, None)
+    if first is None:
+        return
+    waiting: list[list[_Read]] = []
+
+    def sent() -> Iterator[Sequence[Example]]:
+        for chunk in chain([first], chunks):
+            waiting.append(chunk)
+            yield _examples(chunk)
+
+    with Workers[Sequence[Example], Inspection](processes, Inspector, context, policies) as workers:
+        for inspection in workers.map(sent()):
+            yield waiting.pop(0), inspection
+
+
+def _examples(chunk: list[_Read]) -> list[Example]:
+    return [row.example for row in chunk if row.example is not None]
+
+
 @dataclass
 class _Tally:
     """One check's findings so far."""
@@ -150,42 +228,61 @@ class _Tally:
             self.rows.append(row)
 
 
+Found = tuple[FindingCode, str]
+
+
 class _Examination:
-    """The checks at work on one dataset."""
+    """The checks at work on one dataset: what rows are, given what was seen in each and in those before it."""
 
-    def __init__(self, rules: Rules, format: Format, context: Context, encode: Callable[[Example], Tokenized]) -> None:
+    def __init__(self, rules: Rules, context: Context, encode: Callable[[Example], Tokenized] | None) -> None:
         self.rows = self.used_rows = 0
+        self.policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
         self._rules = rules
-        self._format = format
+        self._context = context
         self._encode = encode
-        self._policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
         self._tallies = {check.code: _Tally(check) for check in CHECKS}
-        active = [check for check in CHECKS if self._policies[check.code] != "ignore"]
-        self._row_checks = [(check.code, check.row(context)) for check in active if check.row]
+        active = [check for check in CHECKS if self.policies[check.code] != "ignore"]
+        self._comparisons = [(check.code, check.comparison(context)) for check in active if check.comparison]
+        self._token_checks = [(check.code, check.tokens(context)) for check in active if check.tokens]
         self._set_checks = [(check, check.dataset(context)) for check in active if check.dataset]
-        self._watching = [check.see for _, check in self._set_checks if check.see]
+        self._adding = [(check.code, set_check.add) for check, set_check in self._set_checks if set_check.add]
 
-    def judge(self, row: RawRow) -> Kept | Rejected:
-        """Put one row to all checks, up to the first that rejects it."""
-        self.rows += 1
-        if row.value is None:
-            return self._reject(row, "unreadable-row", row.problem or "")
-        try:
-            example = to_example(row.number, row.value, self._format, self._rules.columns)
-            candidate = Candidate(example, self._encode)
-            for code, check in self._row_checks:
-                message = check(candidate)
-                if message is not None and self._policies[code] in ("enforce", "drop"):
-                    return self._reject(row, code, message)
-                if message is not None:
-                    self._tallies[code].add(row.number, message)
-            kept = Kept(row, example, candidate.tokens)
-        except WrongSchema as problem:
-            return self._reject(row, "wrong-schema", str(problem))
-        for see in self._watching:
-            see(candidate)
-        self.used_rows += 1
-        return kept
+    def judge(self, chunk: list[_Read], inspection: Inspection) -> Iterator[Kept | Rejected]:
+        """What becomes of each row of the chunk."""
+        examples = _examples(chunk)
+        found = {place: list(seen) for place, seen in inspection.found.items()}
+        like = self._compare(examples, inspection, found)
+        place = -1
+        for read in chunk:
+            self.rows += 1
+            if read.example is None:
+                yield self._reject(read.row, read.code, read.problem)
+                continue
+            place += 1
+            warnings = found.get(place, [])
+            if warnings and self._rejects(warnings[-1]):
+                yield self._reject(read.row, *warnings[-1])
+                continue
+            try:
+                tokens = self._encode(read.example) if self._encode else inspection.lengths[place]
+            except WrongSchema as problem:
+                yield self._reject(read.row, "wrong-schema", str(problem))
+                continue
+            for code, check in self._token_checks:
+                if (message := check(tokens)) is not None:
+                    warnings = [*warnings, (code, message)]
+                    if self._rejects(warnings[-1]):
+                        break
+            if warnings and self._rejects(warnings[-1]):
+                yield self._reject(read.row, *warnings[-1])
+                continue
+            for code, message in warnings:
+                self._tallies[code].add(read.row.number, message)
+            for code, add in self._adding:
+                if (fact := inspection.counted[code][place]) is not None:
+                    add(fact)
+            self.used_rows += 1
+            yield Kept(read.row, read.example, tokens, like.get(place, 0))
 
     def findings(self) -> list[Finding]:
         """Everything found, once all rows are judged."""
@@ -195,11 +292,33 @@ class _Examination:
             if tally.count
         ]
         of_the_set = [
-            _finding(check, self._policies[check.code], 1, [], message)
+            _finding(check, self.policies[check.code], 1, [], message)
             for check, set_check in self._set_checks
             if (message := set_check.judge(self.used_rows)) is not None
         ]
         return of_rows + of_the_set
+
+    def _compare(
+        self, examples: list[Example], inspection: Inspection, found: dict[int, list[Found]]
+    ) -> dict[int, int]:
+        """Add to ``found`` what rows have in common with earlier ones; the answer is which are nearly the same."""
+        like: dict[int, int] = {}
+        staying = [place for place in range(len(examples)) if not self._rejects(*found.get(place, [])[-1:])]
+        for code, comparison in self._comparisons:
+            numbers = [examples[place].number for place in staying]
+            facts = inspection.compared[code]
+            earlier = comparison.compare(numbers, [facts[place] for place in staying])
+            collided = {place: number for place, number in zip(staying, earlier, strict=True) if number}
+            for place, number in collided.items():
+                found.setdefault(place, []).append((code, comparison.says.format(number)))
+            if code == "near-duplicate":
+                like = collided
+            if self.policies[code] in ("enforce", "drop"):
+                staying = [place for place in staying if place not in collided]
+        return like
+
+    def _rejects(self, found: Found | None = None) -> bool:
+        return found is not None and self.policies[found[0]] in ("enforce", "drop")
 
     def _reject(self, row: RawRow, code: FindingCode, message: str) -> Rejected:
         self._tallies[code].add(row.number, message)
@@ -208,9 +327,10 @@ class _Examination:
     def _final_policy(self, tally: _Tally) -> Policy:
         check = tally.check
         by_default = check.code not in self._rules.quality
-        if by_default and check.enforced_above is not None and tally.count > check.enforced_above * self.rows:
-            return "enforce"
-        return self._policies[check.code]
+        if by_default and check.enforced_above_threshold:
+            most = self._context.thresholds[check.code] * self.rows
+            return "enforce" if tally.count > most else self.policies[check.code]
+        return self.policies[check.code]
 
 
 def _policy(check: Check, quality: Mapping[FindingCode, Policy]) -> Policy:
@@ -219,7 +339,7 @@ def _policy(check: Check, quality: Mapping[FindingCode, Policy]) -> Policy:
         raise InvalidSpec(
             f"dataset.quality: {check.code} is about no single row: use enforce, warn or ignore, not drop"
         )
-    found_by_reading = check.row is None and check.dataset is None
+    found_by_reading = not (check.row or check.tokens or check.comparison or check.dataset)
     # What cannot be read cannot be kept either: at the mildest, the row is left out and listed.
     return "drop" if found_by_reading and policy in ("warn", "ignore") else policy
 
