@@ -6,8 +6,10 @@ The whole of it, as the prepare step calls it::
     report = examine(read_rows(path), Rules.of(dataset), encode=encode, keep=kept.append)
     report.raise_if_refused()  # after storing report.to_json() as dataset-report.json
 
-    questions = [question_digest(row.example) for row in kept]
-    held_out = choose_validation(questions, fraction=0.1, seed=0)
+    rows = SplitRows()
+    for row in kept:
+        rows.add(row.example, row.like)
+    held_out = rows.choose_validation(fraction=0.1, seed=0)
     training = (row.tokens for place, row in enumerate(kept) if place not in held_out)
     report = report.with_statistics(summarize(training, validation_rows=len(held_out)))
 
@@ -31,7 +33,7 @@ from finetune_core.data.example import (
 )
 from finetune_core.data.reading import RawRow, read_rows
 from finetune_core.data.report import DatasetReport, Finding
-from finetune_core.data.split import choose_validation
+from finetune_core.data.split import SplitRows, choose_validation
 from finetune_core.data.statistics import summarize
 from finetune_core.data.sufficiency import Sufficiency, advice
 from finetune_core.data.workers import WorkerDied, available_processes
@@ -45,6 +47,7 @@ __all__ = [
     "RawRow",
     "Rejected",
     "Rules",
+    "SplitRows",
     "Sufficiency",
     "Tokenized",
     "ToolCall",

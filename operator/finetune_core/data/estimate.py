@@ -3,8 +3,7 @@
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from finetune_core.data.example import Example
 
@@ -17,13 +16,11 @@ _CJK_CHARACTERS_PER_TOKEN = 1.5
 _TURN_TOKENS = 5
 """What ChatML puts around a message: ``<|im_start|>``, role, newline; ``<|im_end|>``, newline."""
 
-
 _MARK_TOKENS = 4
 """What Qwen3 puts around thinking and around a call: a token before and one after, each with a newline."""
 
 
-@dataclass(frozen=True)
-class TokenCount:
+class TokenCount(NamedTuple):
     """Counts without the tokens."""
 
     length: int

@@ -1,15 +1,18 @@
 """A dataset's rows to the examples worth training on, and a report on all the others, in one pass."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, count, islice
+from typing import NamedTuple
 
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import Dataset, FormatChoice, Task
 from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Check, Context, common_pieces
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
-from finetune_core.data.inspection import Inspection, Inspector
+from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
 from finetune_core.data.reading import RawRow
 from finetune_core.data.report import DatasetReport, Finding
 from finetune_core.data.statistics import summarize
@@ -54,19 +57,22 @@ class Rules:
         return replace(self, max_rows=None, quality={**self.quality, "too-few-samples": "ignore"})
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A good row: as it lay in the source, as an example, and in tokens (estimated where no ``encode`` was given)."""
 
     row: RawRow
-    example: Example
     tokens: Tokenized
-    like: int = 0
+    like: int
     """Number of an earlier row that it is nearly the same as; 0 for none."""
+    read: Callable[[RawRow], Example]
+
+    @property
+    def example(self) -> Example:
+        """Made from the row when it is asked for."""
+        return self.read(self.row)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A row left out, and why."""
 
     row: RawRow
@@ -108,17 +114,18 @@ def examine(
     source = iter(rows)
     first = list(islice(source, _ROWS_TO_DETECT_BY))
     format, reason = _format(first, rules)
-    chunks = _chunks(chain(first, source), min(_CHUNK, rules.max_rows or _CHUNK), format, rules.columns)
+    chunks = _chunks(chain(first, source), min(_CHUNK, rules.max_rows or _CHUNK))
     opening = next(chunks, [])
     context = Context(
         cutoff_length=rules.cutoff_length, exact=encode is not None, validation=validation, task=rules.task,
-        thresholds=_thresholds(rules), common=common_pieces(row.example for row in opening if row.example),
+        thresholds=_thresholds(rules), common=common_pieces(_examples(opening, format, rules.columns)),
     )  # fmt: skip
-    examination = _Examination(rules, context, encode)
+    examination = _Examination(rules, context, format, encode)
+    inspector = Inspector(context, examination.policies, format.name, rules.columns)
 
     def used() -> Iterator[Tokenized]:
         # The one pass: it runs as the statistics draw on it.
-        for chunk, inspection in _inspected(chain([opening], chunks), context, examination.policies, processes):
+        for chunk, inspection in _inspected(chain([opening], chunks), inspector, processes):
             for verdict in examination.judge(chunk, inspection):
                 if isinstance(verdict, Rejected):
                     reject(verdict)
@@ -161,55 +168,43 @@ def _thresholds(rules: Rules) -> dict[FindingCode, float]:
     return {**defaults, **rules.thresholds}
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A row, and the example in it, or why there is none."""
-
-    row: RawRow
-    example: Example | None
-    code: FindingCode = "unreadable-row"
-    problem: str = ""
+Chunk = list[RawRow]
 
 
-def _chunks(rows: Iterable[RawRow], size: int, format: Format, columns: Mapping[str, str]) -> Iterator[list[_Read]]:
+def _chunks(rows: Iterable[RawRow], size: int) -> Iterator[Chunk]:
     source = iter(rows)
-    while raw := list(islice(source, size)):
-        yield [_read(row, format, columns) for row in raw]
+    while chunk := list(islice(source, size)):
+        yield chunk
 
 
-def _read(row: RawRow, format: Format, columns: Mapping[str, str]) -> _Read:
-    if row.value is None:
-        return _Read(row, None, "unreadable-row", row.problem or "")
-    try:
-        return _Read(row, to_example(row.number, row.value, format, columns))
-    except WrongSchema as problem:
-        return _Read(row, None, "wrong-schema", str(problem))
+def _examples(rows: Chunk, format: Format, columns: Mapping[str, str]) -> Iterator[Example]:
+    for row in rows:
+        if row.value is not None:
+            with suppress(WrongSchema):
+                yield to_example(row.number, row.value, format, columns)
 
 
-def _inspected(
-    chunks: Iterator[list[_Read]], context: Context, policies: Mapping[FindingCode, Policy], processes: int
-) -> Iterator[tuple[list[_Read], Inspection]]:
-    """Each chunk with what is seen in its examples, in order."""
-    inspect = Inspector(context, policies)
+def _inspected(chunks: Iterator[Chunk], inspector: Inspector, processes: int) -> Iterator[tuple[Chunk, Inspection]]:
+    """Each chunk with what is seen in its readable rows, in order."""
     for chunk in islice(chunks, None if processes == 1 else _CHUNKS_ALONE):
-        yield chunk, inspect(_examples(chunk))
+        yield chunk, inspector(_readable(chunk))
     first = next(chunks, None)
     if first is None:
         return
-    waiting: list[list[_Read]] = []
+    waiting: deque[Chunk] = deque()
 
-    def sent() -> Iterator[Sequence[Example]]:
+    def sent() -> Iterator[list[Readable]]:
         for chunk in chain([first], chunks):
             waiting.append(chunk)
-            yield _examples(chunk)
+            yield _readable(chunk)
 
-    with Workers[Sequence[Example], Inspection](processes, Inspector, context, policies) as workers:
+    with Workers[list[Readable], Inspection](processes, inspector) as workers:
         for inspection in workers.map(sent()):
-            yield waiting.pop(0), inspection
+            yield waiting.popleft(), inspection
 
 
-def _examples(chunk: list[_Read]) -> list[Example]:
-    return [row.example for row in chunk if row.example is not None]
+def _readable(chunk: Chunk) -> list[Readable]:
+    return [(row.number, row.value) for row in chunk if row.value is not None]
 
 
 @dataclass
@@ -228,18 +223,19 @@ class _Tally:
             self.rows.append(row)
 
 
-Found = tuple[FindingCode, str]
-
-
 class _Examination:
     """The checks at work on one dataset: what rows are, given what was seen in each and in those before it."""
 
-    def __init__(self, rules: Rules, context: Context, encode: Callable[[Example], Tokenized] | None) -> None:
+    def __init__(
+        self, rules: Rules, context: Context, format: Format, encode: Callable[[Example], Tokenized] | None
+    ) -> None:
         self.rows = self.used_rows = 0
         self.policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
         self._rules = rules
         self._context = context
+        self._format = format
         self._encode = encode
+        self._rejecting = {code for code, policy in self.policies.items() if policy in ("enforce", "drop")}
         self._tallies = {check.code: _Tally(check) for check in CHECKS}
         active = [check for check in CHECKS if self.policies[check.code] != "ignore"]
         self._comparisons = [(check.code, check.comparison(context)) for check in active if check.comparison]
@@ -247,42 +243,36 @@ class _Examination:
         self._set_checks = [(check, check.dataset(context)) for check in active if check.dataset]
         self._adding = [(check.code, set_check.add) for check, set_check in self._set_checks if set_check.add]
 
-    def judge(self, chunk: list[_Read], inspection: Inspection) -> Iterator[Kept | Rejected]:
+    def judge(self, chunk: Chunk, inspection: Inspection) -> Iterator[Kept | Rejected]:
         """What becomes of each row of the chunk."""
-        examples = _examples(chunk)
-        found = {place: list(seen) for place, seen in inspection.found.items()}
-        like = self._compare(examples, inspection, found)
-        place = -1
-        for read in chunk:
+        found, like = self._compare([row.number for row in chunk if row.value is not None], inspection)
+        places = count()
+        for row in chunk:
             self.rows += 1
-            if read.example is None:
-                yield self._reject(read.row, read.code, read.problem)
+            if row.value is None:
+                yield self._reject(row, "unreadable-row", row.problem or "")
                 continue
-            place += 1
-            warnings = found.get(place, [])
-            if warnings and self._rejects(warnings[-1]):
-                yield self._reject(read.row, *warnings[-1])
+            place = next(places)
+            warnings = found.get(place, ())
+            if warnings and warnings[-1][0] in self._rejecting:
+                yield self._reject(row, *warnings[-1])
                 continue
             try:
-                tokens = self._encode(read.example) if self._encode else inspection.lengths[place]
+                tokens = self._encode(self._read(row)) if self._encode else inspection.lengths[place]
             except WrongSchema as problem:
-                yield self._reject(read.row, "wrong-schema", str(problem))
+                yield self._reject(row, "wrong-schema", str(problem))
                 continue
-            for code, check in self._token_checks:
-                if (message := check(tokens)) is not None:
-                    warnings = [*warnings, (code, message)]
-                    if self._rejects(warnings[-1]):
-                        break
-            if warnings and self._rejects(warnings[-1]):
-                yield self._reject(read.row, *warnings[-1])
+            warnings = [*warnings, *self._of_tokens(tokens)]
+            if warnings and warnings[-1][0] in self._rejecting:
+                yield self._reject(row, *warnings[-1])
                 continue
             for code, message in warnings:
-                self._tallies[code].add(read.row.number, message)
+                self._tallies[code].add(row.number, message)
             for code, add in self._adding:
                 if (fact := inspection.counted[code][place]) is not None:
                     add(fact)
             self.used_rows += 1
-            yield Kept(read.row, read.example, tokens, like.get(place, 0))
+            yield Kept(row, tokens, like.get(place, 0), self._read)
 
     def findings(self) -> list[Finding]:
         """Everything found, once all rows are judged."""
@@ -298,27 +288,37 @@ class _Examination:
         ]
         return of_rows + of_the_set
 
-    def _compare(
-        self, examples: list[Example], inspection: Inspection, found: dict[int, list[Found]]
-    ) -> dict[int, int]:
-        """Add to ``found`` what rows have in common with earlier ones; the answer is which are nearly the same."""
+    def _read(self, row: RawRow) -> Example:
+        return to_example(row.number, row.value or {}, self._format, self._rules.columns)
+
+    def _of_tokens(self, tokens: Tokenized) -> Iterator[Found]:
+        """What is wrong with them, up to the first that rejects the row."""
+        for code, check in self._token_checks:
+            if (message := check(tokens)) is not None:
+                yield code, message
+                if code in self._rejecting:
+                    return
+
+    def _compare(self, numbers: list[int], inspection: Inspection) -> tuple[dict[int, list[Found]], dict[int, int]]:
+        """What is wrong with rows, by place, now that those before them are known; and which are nearly the same.
+
+        What rejects a row is its last entry. Rows that are left out are not compared with.
+        """
+        found = {place: list(seen) for place, seen in inspection.found.items()}
         like: dict[int, int] = {}
-        staying = [place for place in range(len(examples)) if not self._rejects(*found.get(place, [])[-1:])]
+        out = {place for place, seen in found.items() if seen[-1][0] in self._rejecting}
+        staying = [place for place in range(len(numbers)) if place not in out]
         for code, comparison in self._comparisons:
-            numbers = [examples[place].number for place in staying]
             facts = inspection.compared[code]
-            earlier = comparison.compare(numbers, [facts[place] for place in staying])
+            earlier = comparison.compare([numbers[place] for place in staying], [facts[place] for place in staying])
             collided = {place: number for place, number in zip(staying, earlier, strict=True) if number}
             for place, number in collided.items():
                 found.setdefault(place, []).append((code, comparison.says.format(number)))
             if code == "near-duplicate":
                 like = collided
-            if self.policies[code] in ("enforce", "drop"):
+            if code in self._rejecting:
                 staying = [place for place in staying if place not in collided]
-        return like
-
-    def _rejects(self, found: Found | None = None) -> bool:
-        return found is not None and self.policies[found[0]] in ("enforce", "drop")
+        return found, like
 
     def _reject(self, row: RawRow, code: FindingCode, message: str) -> Rejected:
         self._tallies[code].add(row.number, message)

@@ -34,12 +34,9 @@ class WorkerDied(Exception):
 
 
 class Workers(Generic[Chunk, Result]):
-    """Processes that each make a worker with ``make(*arguments)``, and call it with chunk after chunk.
+    """Processes that call ``worker`` with chunk after chunk; worker, chunks and results are pickled."""
 
-    ``make`` is found by its module and name; arguments, chunks and results are pickled.
-    """
-
-    def __init__(self, count: int, make: Callable[..., Callable[[Chunk], Result]], *arguments: object) -> None:
+    def __init__(self, count: int, worker: Callable[[Chunk], Result]) -> None:
         self._processes = [
             # A process of its own group leaves it to this one what Ctrl-C means.
             subprocess.Popen(
@@ -52,7 +49,7 @@ class Workers(Generic[Chunk, Result]):
         ]
         self._free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         for process in self._processes:
-            self._send(process, (make, arguments))
+            self._send(process, worker)
             self._free.put(process)
         # A thread waits for each process, which takes no time of this one.
         self._threads = ThreadPoolExecutor(count)
@@ -123,8 +120,7 @@ def work() -> None:
     """What each process does."""
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what anything prints is no answer
-    make, arguments = pickle.load(asked)
-    worker = make(*arguments)
+    worker = pickle.load(asked)
     while True:
         try:
             chunk = pickle.load(asked)

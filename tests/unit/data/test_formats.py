@@ -1,7 +1,6 @@
 """Rows of each format to examples."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -67,7 +66,7 @@ SHARED = [{"from": "human", "value": "怎么退货？"}, {"from": "gpt", "value"
         (
             "prompt-completion",
             {"prompt": [*TURNS, TURNS[0]], "completion": TURNS[1:]},
-            [USER, replace(ANSWER, trained=False), USER, ANSWER],
+            [USER, ANSWER._replace(trained=False), USER, ANSWER],
         ),
         ("messages", {"messages": [{"role": "developer", "content": "你是客服。"}, *TURNS]}, [SYSTEM, USER, ANSWER]),
         ("messages", {"messages": TURNS, "system": "你是客服。"}, [SYSTEM, USER, ANSWER]),
@@ -86,11 +85,11 @@ SHARED = [{"from": "human", "value": "怎么退货？"}, {"from": "gpt", "value"
         (
             "messages",
             {"messages": [TURNS[0], TURNS[1] | {"weight": 0}, TURNS[0], TURNS[1] | {"weight": 1}]},
-            [USER, replace(ANSWER, trained=False), USER, ANSWER],
+            [USER, ANSWER._replace(trained=False), USER, ANSWER],
         ),
         ("messages", {"messages": [TURNS[0] | {"weight": 0}, TURNS[1]]}, [USER, ANSWER]),
         *(
-            ("messages", {"messages": [TURNS[0], TURNS[1] | {field: "查。"}]}, [USER, replace(ANSWER, thinking="查。")])
+            ("messages", {"messages": [TURNS[0], TURNS[1] | {field: "查。"}]}, [USER, ANSWER._replace(thinking="查。")])
             for field in ("reasoning_content", "thinking")
         ),
         (

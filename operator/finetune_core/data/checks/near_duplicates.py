@@ -28,9 +28,9 @@ _LEAST_SHINGLES = 16
 """Of less text, one word more or less makes another row."""
 
 _BINS = 64
-_BANDS, _PER_BAND = 12, 5
-"""Of two rows with a similarity of 0.8, 1 - (1 - 0.8^5)^12 = 99 % share a band; with 0.5, 32 %."""
-_EDGES = np.arange(_BINS, dtype=np.uint64) << np.uint64(26)
+_BANDS, _PER_BAND = 8, 5
+"""Of two rows with a similarity of 0.8, 1 - (1 - 0.8^5)^8 = 96 % share a band; with 0.9, 99.99 %; with 0.5, 22 %."""
+_EDGES = (np.arange(_BINS, dtype=np.uint64) << np.uint64(26)).astype(np.uint32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _IGNORED = b" \t\r\n.,;:!?'\"()*#-_"
@@ -45,20 +45,20 @@ _LEAST_COMMON = 5
 def common_pieces(examples: Iterable[Example]) -> frozenset[str]:
     """The pieces of text, between marks, that many of the first rows have in common.
 
-    Instructions like "Classify the review:" would make all rows nearly the same. Answers are left out, as labels are
-    the row's own.
+    Instructions like "Classify the review:" or the same polite ending of every answer would make all rows nearly the
+    same.
     """
     counts: Counter[str] = Counter()
     rows = 0
     for example in examples:
         rows += 1
-        counts.update(set(chain.from_iterable(map(_PIECE.findall, example.contents("user")))))
+        counts.update(set(chain.from_iterable(map(_PIECE.findall, example.contents("user", "assistant", "tool")))))
     least = max(_LEAST_COMMON, _COMMON * rows)
     return frozenset(piece for piece, count in counts.items() if count >= least and piece.strip())
 
 
 def near_duplicate(context: Context) -> Comparison:
-    """Question and answer are nearly an earlier row's, whatever the system prompt; about 400 bytes are kept a row."""
+    """Question and answer are nearly an earlier row's, whatever the system prompt; about 260 bytes are kept a row."""
     common = context.common
     rows_seen = _Signatures(context.thresholds["near-duplicate"])
 
@@ -79,9 +79,11 @@ def signature(text: str) -> bytes:
         return b""
     # Overlapping views of eight bytes each, of which six are taken.
     shingles = np.ndarray(count, "<u8", data, strides=(1,)) & _SHINGLE
-    hashes = np.sort((shingles * _MIX >> np.uint64(32)).astype(np.uint32))
+    shingles *= _MIX
+    hashes = shingles.view(np.uint32)[1::2].copy()  # the higher halves, on the little-endian machines there are
+    hashes.sort()
     # In sorted order, the first hash from a bin's edge on is the bin's least, or that of the next bin that has any.
-    first = np.searchsorted(hashes, _EDGES.astype(np.uint32))
+    first = hashes.searchsorted(_EDGES)
     first[first == count] = 0
     return hashes[first].tobytes()
 

@@ -1,7 +1,7 @@
 """Turns of a conversation: messages with role and content, or with from and value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.data.example import Message, Role, ToolCall, WrongSchema
@@ -83,7 +83,7 @@ class Turns:
 def _add_calls(calls: tuple[ToolCall, ...], trained: bool, messages: list[Message]) -> None:
     """Into the assistant's message before, where there is one: a chat template knows no other place for them."""
     if messages and messages[-1].role == "assistant" and messages[-1].trained == trained:
-        messages[-1] = replace(messages[-1], calls=messages[-1].calls + calls)
+        messages[-1] = messages[-1]._replace(calls=messages[-1].calls + calls)
     else:
         messages.append(Message("assistant", "", calls, trained=trained))
 
