@@ -109,7 +109,7 @@ def examine(
     Raises:
         InvalidSpec: the rules contradict each other or the format.
         DatasetUnavailable: from ``rows``.
-        WorkerDied: a process was killed.
+        OutOfMemory: a process was killed.
     """
     source = iter(rows)
     first = list(islice(source, _ROWS_TO_DETECT_BY))

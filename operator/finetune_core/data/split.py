@@ -45,6 +45,11 @@ class SplitRows:
         groups = _groups(self._questions, self._like)
         return choose_validation(groups, labels=_labels(self._labels), fraction=fraction, seed=seed)
 
+    def labels(self, left_out: frozenset[int]) -> Counter[str]:
+        """Rows of each label, without those left out; nothing where the answers are no labels."""
+        labels = _labels(self._labels)
+        return Counter(label for place, label in enumerate(labels or ()) if place not in left_out)
+
 
 def choose_validation(
     groups: Sequence[bytes], *, labels: Sequence[str] | None = None, fraction: float, seed: int

@@ -16,6 +16,8 @@ from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from finetune_core.errors import OutOfMemory
+
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
@@ -27,10 +29,6 @@ def available_processes() -> int:
     """How many are worth starting here."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(usable, MOST_PROCESSES)
-
-
-class WorkerDied(Exception):
-    """A process ended before its work did, most likely for want of memory."""
 
 
 class Workers(Generic[Chunk, Result]):
@@ -72,7 +70,7 @@ class Workers(Generic[Chunk, Result]):
         """The result of each chunk, in order; a few chunks are under way at any time.
 
         Raises:
-            WorkerDied: a process ended.
+            OutOfMemory: a process was killed.
         """
         under_way: deque[Future[Result]] = deque()
         for chunk in chunks:
@@ -105,10 +103,11 @@ class Workers(Generic[Chunk, Result]):
             raise _died(process) from error
 
 
-def _died(process: "subprocess.Popen[bytes]") -> WorkerDied:
+def _died(process: "subprocess.Popen[bytes]") -> Exception:
     code = process.wait()
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return WorkerDied(f"a process that checked rows ended with {how}: give it more memory, or fewer processes")
+    if code == -signal.SIGKILL:
+        return OutOfMemory("a process that checks rows was killed, as happens where memory runs out: allow more memory")
+    return RuntimeError(f"a process that checks rows ended with {code}")
 
 
 def _close(stream: Any) -> None:

@@ -159,6 +159,20 @@ def test_fix_writes_good_rows_as_they_were_and_the_others_with_reasons(data, tmp
     assert json.loads(again.stdout)["findings"] == []
 
 
+def test_fix_mends_what_is_safe(tmp_path):
+    data, clean = tmp_path / "data.jsonl", tmp_path / "clean.jsonl"
+    answers = ["无\u200b形", "\ufeff见", "nothing to mend", "a\u00adb\x07c"]
+    rows = [{"instruction": f"问题{n}", "output": answer, "n": n} for n, answer in enumerate(answers)]
+    data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    result = run(data, "--fix", clean)
+    assert "4 rows to" in result.stderr
+    assert "(3 of them mended)" in result.stderr
+    mended = [json.loads(line) for line in clean.read_text(encoding="utf-8").splitlines()]
+    assert [each["output"] for each in mended] == ["无形", "见", "nothing to mend", "abc"]
+    assert mended[2] == rows[2]
+    assert "control-characters" not in run(clean).stdout
+
+
 def test_fix_never_touches_its_input(data, tmp_path):
     before = data.read_bytes()
     link = tmp_path / "link.jsonl"

@@ -285,6 +285,8 @@ def test_the_report_reads_as_the_public_contract_says():
     assert set(written) == {
         "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
         "sufficient",
+        "labels",
+        "examples",
     }  # fmt: skip
     assert set(written["findings"][0]) == {"code", "severity", "policy", "count", "rows", "message", "fix"}
     assert written["sufficient"] == {"task": "unknown", "least": 50, "recommended": 200, "verdict": "least"}

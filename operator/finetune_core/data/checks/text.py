@@ -88,6 +88,11 @@ def _control(text: str) -> str | None:
     return found and f"holds U+{ord(found[0]):04X} at character {found.start() + 1}"
 
 
+def without_control_characters(text: str) -> str:
+    """The text without them; the same object where there are none."""
+    return text if _control(text) is None else _CONTROL.sub("", text)
+
+
 def mojibake(example: Example) -> str | None:
     """Bytes that were read in the wrong encoding, proven by reading them back.
 
@@ -141,7 +146,7 @@ CONTROL_CHARACTERS = Check(
     code="control-characters",
     policy="warn",
     message="there are characters that nobody sees",
-    fix="remove them: the model would learn to write them",
+    fix="remove them (ftj lint --fix does): the model would learn to write them",
     row=stateless(control_characters),
 )
 
