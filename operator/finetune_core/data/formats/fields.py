@@ -72,10 +72,9 @@ class Fields:
         if not isinstance(content, str):
             return content
         try:
-            return parse_json(content.encode())
+            return parse_json(content)
         except ValueError as error:
-            problem = str(error).removeprefix("not JSON: ")
-            raise WrongSchema(f"field {self.column(name)!r} is text, but not valid JSON: {problem}") from error
+            raise WrongSchema(f"field {self.column(name)!r} is text, but not valid JSON: {error}") from error
 
     def require(self, name: str) -> None:
         """Refuse the object if the field is not there.

@@ -38,30 +38,35 @@ class RawRow:
 def parse_object(number: int, raw: bytes) -> RawRow:
     """Read one JSON object; whatever is wrong with it becomes the row's problem."""
     try:
-        value = parse_json(raw)
+        value = _DECODER.decode(raw.decode())
+        if isinstance(value, dict):
+            _refuse_hostile(value, raw)
+            return RawRow(number, value)
+        problem = f"{kind_of(value)}, where an object is needed"
+    except UnicodeDecodeError as error:
+        problem = f"{NOT_UTF8}: byte 0x{raw[error.start]:02x} at position {error.start + 1}"
+    except json.JSONDecodeError as error:
+        problem = f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    except RecursionError:
+        problem = TOO_DEEP
     except ValueError as error:
-        return RawRow(number, None, str(error))
-    if isinstance(value, dict):
-        return RawRow(number, value)
-    return RawRow(number, None, f"{kind_of(value)}, where an object is needed")
+        problem = str(error)  # ours below, or an integer of more digits than Python converts
+    return RawRow(number, None, problem)
 
 
-def parse_json(raw: bytes) -> Any:
-    """Read a JSON value of a stranger's.
+def parse_json(text: str) -> Any:
+    """Read JSON that is a text within a row.
 
     Raises:
         ValueError: what is wrong with it.
     """
     try:
-        value = _DECODER.decode(raw.decode())
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{NOT_UTF8}: byte 0x{raw[error.start]:02x} at position {error.start + 1}") from error
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}") from error
+        raise ValueError(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise ValueError(TOO_DEEP) from error
-    # A ValueError of its own is ours below, or an integer of more digits than Python converts.
-    _refuse_hostile(value, raw)
+    _refuse_hostile({"": value}, text.encode())
     return value
 
 
@@ -71,7 +76,7 @@ def kind_of(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def _refuse_hostile(value: Any, raw: bytes) -> None:
+def _refuse_hostile(value: dict[str, Any], raw: bytes) -> None:
     # Both looks are rare: rows with so many brackets, and rows with escapes outside the basic plane (emoji).
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ValueError(TOO_DEEP)
