@@ -131,7 +131,7 @@ def test_rows_of_the_validation_set_are_found(data, tmp_path):
 
 def test_a_validation_set_that_is_no_good_is_named(data, tmp_path):
     validation = tmp_path / "validation.jsonl"
-    validation.write_text('{"text": "x"}\n')
+    validation.write_text('{"content": "x"}\n')
     error = run(data, "--validation", validation).exception
     assert isinstance(error, DatasetRefused)
     assert str(error).startswith(f"validation set {validation}: wrong-schema")
