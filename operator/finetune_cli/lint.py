@@ -69,8 +69,10 @@ def lint(
         _print_report(report, data, task, Console(), fixed=fix is not None)
     if fix:
         mended = f" ({files.mended:,} of them mended)" if files.mended else ""
-        console.print(Text(f"{report.used_rows:,} rows to {fix}{mended}"))
-        console.print(Text(f"{report.rejected_rows:,} rows, with the reason of each, to {_refused_path(fix)}"))
+        console.print(Text(f"{report.used_rows:,} rows to {fix}{mended}"), soft_wrap=True)
+        console.print(
+            Text(f"{report.rejected_rows:,} rows, with the reason of each, to {_refused_path(fix)}"), soft_wrap=True
+        )
     report.raise_if_refused()
 
 

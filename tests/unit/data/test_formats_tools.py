@@ -1,6 +1,7 @@
 """Tools, calls and their results in the ways that people write them."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -232,3 +233,13 @@ def test_any_row_is_an_example_or_does_not_fit(value, format, columns):
     assert example.plain or example.contents("user")
     assert estimate(example).length > 0
     assert example_digest(example)
+
+
+@pytest.mark.parametrize(
+    ("said", "trained"),
+    [({}, True), ({"weight": 1}, True), ({"weight": 0}, False), ({"train": True}, True), ({"train": False}, False),
+     ({"loss": False}, False), ({"loss": None}, True)],
+)  # fmt: skip
+def test_an_answer_may_be_left_out_of_the_loss(said: dict[str, Any], trained: bool) -> None:
+    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", **said}]
+    assert to_example(1, {"messages": turns}, named("messages"), {}).messages[1].trained is trained

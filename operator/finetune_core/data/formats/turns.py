@@ -110,4 +110,5 @@ def _is_trained(fields: Fields) -> bool:
     weight = fields.get("weight")
     if weight not in (None, 0, 1):
         raise WrongSchema(f"field 'weight' is {weight!r:.40}, where 0 or 1 is needed")
-    return weight is None or bool(weight)
+    # OpenAI's weight, Axolotl's train, ms-swift's loss: each says of an answer that it is not to be learned.
+    return weight != 0 and fields.get("train") is not False and fields.get("loss") is not False
