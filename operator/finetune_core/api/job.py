@@ -14,8 +14,8 @@ KIND = "FineTuneJob"
 Method = Literal["full", "lora", "qlora"]
 Task = Literal["style", "classification", "knowledge", "reasoning"]
 MethodChoice = Literal["auto", "full", "lora", "qlora"]
-DatasetFormat = Literal["alpaca", "conversations", "sharegpt", "messages", "prompt-completion"]
-FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages", "prompt-completion"]
+DatasetFormat = Literal["alpaca", "conversations", "sharegpt", "messages", "prompt-completion", "text"]
+FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages", "prompt-completion", "text"]
 Precision = Literal["bf16", "fp16", "fp32"]
 Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
@@ -26,6 +26,7 @@ ALL_LINEAR = "all-linear"
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Threshold = Annotated[float, Field(ge=0, le=1_000_000)]
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 ColumnName = Annotated[str, Field(max_length=256)]
 ModuleName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -84,6 +85,9 @@ class Dataset(Location):
         default=ValidationFraction(fraction=0.1), description="A share of the rows, or a dataset of its own."
     )
     quality: dict[FindingCode, Policy] = Field(default_factory=dict, description="Policy of single checks.")
+    thresholds: dict[FindingCode, Threshold] = Field(
+        default_factory=dict, description="The number that single checks decide by; docs/checks.md lists them."
+    )
 
 
 class Gpu(ApiModel):
