@@ -1,7 +1,6 @@
 """What the loss is on, family by family: the supervised tokens, decoded, against the exact text."""
 
 import json
-from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -10,8 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import processors
 from trainer_families import FAMILIES, make_family_tokenizer
 
-from finetune_core.data import Example, Message, WrongSchema
-from finetune_core.data.example import ToolCall
+from finetune_core.data import Example, Message, ToolCall, WrongSchema
 from finetune_trainer.layout import turns
 from finetune_trainer.template import ChatEncoder, Tokens
 
@@ -238,14 +236,14 @@ def test_with_the_loss_on_prompts_only_what_is_left_out_is_left_out(family: str)
     assert all(encoder.encode(EXAMPLES["three turns"]).mask)
     learned = ENCODERS[family].encode(EXAMPLES["three turns"])
     example = EXAMPLES["three turns"]
-    none = Example(1, tuple(replace(message, trained=False) for message in example.messages))
+    none = Example(1, tuple(message._replace(trained=False) for message in example.messages))
     assert encoder.encode(none).mask == [not supervised for supervised in learned.mask]
 
 
 def test_with_the_loss_on_prompts_an_answer_left_out_that_cannot_be_located_takes_the_row_with_it() -> None:
     encoder = ChatEncoder(make_family_tokenizer("Qwen3"), train_on_prompt=True)
     first, thought, *rest = EXAMPLES["thoughts twice"].messages
-    tokens = encoder.encode(Example(1, (first, replace(thought, trained=False), *rest)))
+    tokens = encoder.encode(Example(1, (first, thought._replace(trained=False), *rest)))
     assert (tokens.supervised, tokens.unlocated) == (0, 1)
 
 
@@ -325,6 +323,8 @@ MARKS = {
     "header and end": MARKED.replace("BEGIN", "{%- generation -%}" + HEADER).replace(
         "END{{ '<|im_end|>\n' }}", "{{ '<|im_end|>\n' }}{%- endgeneration -%}"
     ),
+    "everything": "{% generation %}"
+    + MARKED.replace("BEGIN", HEADER).replace("END", "").replace("{% endfor %}", "{% endfor %}{% endgeneration %}"),
     "in a macro": "{% macro say(m) %}" + HEADER + "{% generation %}{{ m.content }}{% endgeneration %}{% endmacro %}"
     + MARKED.replace("BEGIN{{ message.content }}END", "{{ say(message) }}"),
 }  # fmt: skip
@@ -351,6 +351,7 @@ def test_generation_marks_choose_which_answers_count() -> None:
 
 
 PLAIN = "{% for message in messages %}{{ message.role ~ ': ' ~ CONTENT ~ '\n' }}{% endfor %}"
+ASKING = "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
 
 
 @pytest.mark.parametrize(
@@ -365,26 +366,44 @@ PLAIN = "{% for message in messages %}{{ message.role ~ ': ' ~ CONTENT ~ '\n' }}
     ],
 )
 def test_templates_that_change_texts_are_followed(content: str, expected: str) -> None:
-    prompt = "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
-    encoder = encoder_with(PLAIN.replace("CONTENT", content) + prompt)
+    encoder = encoder_with(PLAIN.replace("CONTENT", content) + ASKING)
     tokens = encoder.encode(chat("a?", "One.", "b?", "One."))
     assert pieces(encoder, tokens) == [f" {expected}", f" {expected}\n<|endoftext|>"]
     assert tokens.unlocated == 0
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param("message.content[::-1]", id="reversed"),
-        pytest.param("(message.content if message.role == 'user' else '')", id="dropped"),
-        pytest.param("message.content[:3]", id="cut"),
-        pytest.param("(message.content ~ message.content)", id="doubled"),
-    ],
-)
-def test_an_answer_that_cannot_be_located_is_counted_and_not_guessed(content: str) -> None:
-    encoder = encoder_with(PLAIN.replace("CONTENT", content))
-    tokens = encoder.encode(chat("a?", "One.", "b?", "One."))
-    assert (tokens.supervised, tokens.unlocated) == (0, 2)
+AS_IT_IS = PLAIN.replace("CONTENT", "message.content")
+LOST = {
+    "reversed": (PLAIN.replace("CONTENT", "message.content[::-1]") + ASKING, []),
+    "dropped": (PLAIN.replace("CONTENT", "(message.content if message.role == 'user' else '')") + ASKING, []),
+    "cut": (PLAIN.replace("CONTENT", "message.content[:3]") + ASKING, []),
+    "doubled": (PLAIN.replace("CONTENT", "(message.content ~ message.content)") + ASKING, []),
+    "newest first": (AS_IT_IS.replace("in messages", "in messages[::-1]") + ASKING, []),
+    "asked for in another way": (AS_IT_IS + ASKING.replace("assistant:", "Bot>"), []),
+    "asked for after the first question": (
+        AS_IT_IS + ASKING.replace("'assistant:'", "messages[0].content ~ '\nassistant:'"), [" One."],
+    ),
+    "ended in another way": (
+        PLAIN.replace("CONTENT", "message.content ~ ('<|im_end|>' if loop.last and loop.length % 2 == 0 else ';')")
+        + ASKING, [" Two.<|im_end|>"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("template", "located"), LOST.values(), ids=LOST)
+def test_an_answer_that_cannot_be_located_is_counted_and_not_guessed(template: str, located: list[str]) -> None:
+    encoder = encoder_with(template)
+    tokens = encoder.encode(chat("a?", "One.", "b?", "Two."))
+    assert pieces(encoder, tokens) == located
+    assert tokens.unlocated == 2 - len(located)
+
+
+def test_a_space_that_ends_the_header_is_not_supervised_though_its_offsets_are_trimmed() -> None:
+    prompt = "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+    encoder = encoder_with(PLAIN.replace("CONTENT", "message.content") + prompt)
+    encoder.tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    tokens = encoder.encode(chat("6*7?", "42 is it.", "7*6?", "42"))
+    assert pieces(encoder, tokens) == ["42 is it.", "42\n<|endoftext|>"]
 
 
 @pytest.mark.parametrize("forged", ['\ufdd0"0\ufdd1', '\ufdd0"999999999\ufdd1'])

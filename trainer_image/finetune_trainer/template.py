@@ -149,7 +149,7 @@ class ChatEncoder:
                 pieces, begins = layout.rendering.fill(outline.fields)
                 if "".join(pieces) == text:
                     return layout, pieces, begins
-        return Layout(Rendering.of(text), {}), [text], [0]
+        return Layout(Rendering.of(text), {}, special_tokens=len(text)), [text], [0]
 
     def _layout(self, outline: str) -> Layout | None:
         chat, tools, bounds = json.loads(outline)
@@ -177,7 +177,7 @@ class ChatEncoder:
     def _tokenize(self, pieces: list[str], special_tokens: int) -> tuple[list[int], list[Span]]:
         """Tokens and their characters, of a filled layout whose template writes so many special tokens."""
         encoded: Any = self.tokenizer("".join(pieces), **_AS_WRITTEN)
-        if len(pieces) > 2 and sum(map(self._special_ids.__contains__, encoded["input_ids"])) > special_tokens:
+        if sum(map(self._special_ids.__contains__, encoded["input_ids"])) > special_tokens:
             # A text has one, too: only the template's own are written so that this tokenizer knows them.
             tokenizer, names = self._literal_minded
             pieces = [*pieces]
