@@ -25,14 +25,14 @@ from finetune_core.data import (
     examine,
     exchange_digest,
     question_digest,
-    read_rows,
     summarize,
 )
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
-from finetune_storage import Folder, fetch, open_folder, sha256_of
+from finetune_storage import Data, Folder, fetch, fetch_dataset, open_folder, sha256_of
 from finetune_storage.output import refuse_occupied
 from finetune_trainer.rows import RowWriter, read_tokens
+from finetune_trainer.sources import described, rows_of
 from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
@@ -63,10 +63,9 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     shape = shape_from_config(_read_config(model, config.model.uri), config.model.uri)
     _say("fetching the dataset")
     with blamed_on(DatasetUnavailable):
-        data = fetch(config.dataset, scratch / "dataset")
-        held_out = fetch(config.validation, scratch / "validation") if config.validation else None
-        if data.is_dir():
-            raise DatasetUnavailable(f"{config.dataset.uri} is a folder: name the file in it")
+        data = fetch_dataset(config.dataset, scratch / "dataset", "train", config.dataset_options.sha256)
+        held_out = _fetch_validation(config, scratch / "validation")
+    _say(f"fetched {described(data)}")
     fingerprint = _fingerprint(config, data, held_out, model)
     with blamed_on(UploadFailed):
         answer = _stored_answer(folder, fingerprint)
@@ -102,6 +101,13 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     return answer
 
 
+def _fetch_validation(config: PrepareConfig, into: Path) -> Data | None:
+    asked = config.dataset_options.validation
+    if config.validation is None or isinstance(asked, ValidationFraction):
+        return None
+    return fetch_dataset(config.validation, into, "validation", asked.sha256)
+
+
 class _KeptRows:
     """Good rows on their way to disk, tokens and messages; memory holds a few digests of each."""
 
@@ -129,7 +135,7 @@ class _KeptRows:
 
 
 def _write_rows(
-    config: PrepareConfig, encoder: ChatEncoder, data: Path, held_out: Path | None, local: Path
+    config: PrepareConfig, encoder: ChatEncoder, data: Data, held_out: Data | None, local: Path
 ) -> DatasetReport:
     """Both sets' tokens and the sample prompts into ``local``; the report is about the training data."""
     rules = Rules.of(config.dataset_options)
@@ -142,15 +148,15 @@ def _write_rows(
 
     if held_out is not None:
         with _KeptRows(local, "validation") as validation:
-            examine(read_rows(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
+            examine(rows_of(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
         with _KeptRows(local, "train") as train:
-            report = examine(read_rows(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep)
+            report = examine(rows_of(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep)
         chosen = frozenset(range(len(validation.questions)))
         messages_path = validation.messages_path
     else:
         assert isinstance(config.dataset_options.validation, ValidationFraction)
         with _KeptRows(local, "all") as everything:
-            report = examine(read_rows(data), rules, encode=encode, keep=everything.keep)
+            report = examine(rows_of(data), rules, encode=encode, keep=everything.keep)
         chosen = choose_validation(
             everything.questions, fraction=config.dataset_options.validation.fraction, seed=config.seed
         )
@@ -194,17 +200,12 @@ def _read_config(model: Path, uri: str) -> dict[str, Any]:
     return config
 
 
-def _fingerprint(config: PrepareConfig, data: Path, held_out: Path | None, model: Path) -> str:
+def _fingerprint(config: PrepareConfig, data: Data, held_out: Data | None, model: Path) -> str:
     """SHA-256 over all that the tokens depend on: data, tokenizer, options, and this code."""
     tokenizer = [path for path in sorted(model.iterdir()) if "token" in path.name or "template" in path.name]
-    with blamed_on(DatasetUnavailable):
-        digests = [sha256_of(path) for path in (data, held_out, *tokenizer) if path is not None]
-    expected = config.dataset_options.sha256
-    if expected is not None and digests[0] != expected:
-        raise DatasetUnavailable(
-            f"{config.dataset.uri}: its SHA-256 is {digests[0]}, not {expected} as dataset.sha256 says: "
-            "the data has changed, or is not what was meant"
-        )
+    digests = [file.sha256 for fetched in (data, held_out) if fetched for file in fetched.files]
+    with blamed_on(ModelUnavailable):
+        digests += [sha256_of(path) for path in tokenizer]
     options = config.dataset_options.model_dump_json(exclude={"uri", "secret_name", "endpoint_url", "region"})
     parts = [str(CODE_VERSION), *digests, options, str(config.train_on_prompt), str(config.seed)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy
-from finetune_core.api.location import Location
+from finetune_core.api.location import DataLocation, Location
 
 API_VERSION = "finetune.dev/v1alpha1"
 KIND = "FineTuneJob"
@@ -63,17 +63,14 @@ def _validation_kind(value: Any) -> str:
 
 
 Validation = Annotated[
-    Annotated[ValidationFraction, Tag("a-fraction")] | Annotated[Location, Tag("a-location")],
+    Annotated[ValidationFraction, Tag("a-fraction")] | Annotated[DataLocation, Tag("a-location")],
     Discriminator(_validation_kind),
 ]
 
 
-class Dataset(Location):
+class Dataset(DataLocation):
     """The training data."""
 
-    sha256: str | None = Field(
-        default=None, max_length=64, pattern=r"^[0-9a-f]{64}$", description="Refuse any other content."
-    )
     format: FormatChoice = Field(default="auto", description="Detected from the first rows unless named.")
     columns: dict[ColumnName, ColumnName] = Field(
         default_factory=dict, max_length=16, description="Field of the format -> name of that field in the data."

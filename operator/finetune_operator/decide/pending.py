@@ -40,4 +40,6 @@ def _why(step: Step) -> tuple[str, str]:
         return "ImagePullFailed", words
     if waiting.reason == "FailedMount" and "secret" in waiting.message.lower():
         return "SecretMissing", words
+    if waiting.reason == "FailedMount" and "configmap" in waiting.message.lower():
+        return "DatasetUnavailable", words
     return "Unschedulable", words
