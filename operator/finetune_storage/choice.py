@@ -27,8 +27,12 @@ _SPLITS = {
     "train": "train", "training": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+    "训练": "train", "验证": "validation", "测试": "test",
 }  # fmt: skip
-"""Words that tell a split -> the split, as the hub's libraries take them."""
+"""Words that tell a split -> the split; the English ones as the hub's libraries take them."""
+
+_CHINESE = re.compile(r"(训练|验证|测试)(数据)?集?$")
+"""At the end of a word, since nothing parts Chinese words: 客服训练集."""
 
 _SHARD = re.compile(r"(?P<split>\w[\w.-]*)-(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?\.")
 """As in ``train-00000-of-00002.parquet``."""
@@ -72,7 +76,7 @@ def choose(entries: Iterable[Entry], split: str, where: str, *, named: bool = Fa
 
 def canonical(split: str) -> str:
     """A split's own name, for one that goes by several."""
-    return _SPLITS.get(split.lower(), split)
+    return _told(split) or split
 
 
 def is_data(path: str) -> bool:
@@ -91,10 +95,15 @@ def _split(path: str) -> str | None:
     *folders, name = path.split("/")
     if shard := _SHARD.match(name):
         return canonical(shard["split"])
-    words = re.split(r"[^a-z]+", name.partition(".")[0].lower())
-    if found := {_SPLITS[word] for word in words if word in _SPLITS}:
+    if found := {split for word in re.split(r"[\W\d_]+", name.partition(".")[0]) if (split := _told(word))}:
         return found.pop() if len(found) == 1 else None
-    return next((_SPLITS[folder] for folder in map(str.lower, reversed(folders)) if folder in _SPLITS), None)
+    return next((split for folder in reversed(folders) if (split := _told(folder))), None)
+
+
+def _told(word: str) -> str | None:
+    """The split that a word names."""
+    chinese = _CHINESE.search(word)
+    return _SPLITS.get(chinese[1] if chinese else word.lower())
 
 
 def _refuse_unlike(chosen: list[Entry], beside: list[Entry], where: str) -> None:

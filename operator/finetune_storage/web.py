@@ -152,9 +152,7 @@ def _refusal(answer: httpcore2.Response, shown: str) -> Exception:
 
 def _broken(error: Exception, shown: str) -> Exception:
     """Why there is no connection, in our words."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError | socket.gaierror):
-        cause = cause.__cause__
+    cause = error.args[0] if error.args else None  # httpcore2 cuts the chain, and keeps the first error here
     if isinstance(cause, ssl.SSLCertVerificationError):
         return StorageError(
             f"{shown}: no trusted connection ({cause.verify_message}): "

@@ -142,7 +142,7 @@ def test_a_good_location_is_taken_apart(uri: str, meaning: Uri) -> None:
 def test_a_bad_location_is_refused_with_its_name_in_one_line(uri: str, message: str) -> None:
     with pytest.raises(InvalidSpec, match=message) as caught:
         parse_uri(uri)
-    assert str(caught.value).startswith(repr(uri))
+    assert str(caught.value).startswith(repr(public_uri(uri)))
     assert "\n" not in str(caught.value)
 
 
