@@ -108,7 +108,7 @@ def make_certificate(folder: Path, names: str = f"IP:{HOST}") -> tuple[Path, Pat
     """
     certificate, key = folder / "tls.crt", folder / "tls.key"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=test"
-    options = ["-addext", f"subjectAltName={names}", "-out", certificate, "-keyout", key]
+    options = ["-addext", f"subjectAltName={names}", "-out", str(certificate), "-keyout", str(key)]
     subprocess.run([*command.split(), *options], check=True, capture_output=True)
     return certificate, key
 
