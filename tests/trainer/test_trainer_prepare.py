@@ -174,6 +174,31 @@ def test_a_damaged_answer_is_made_again(bench: Bench, tmp_path: Path, damage: st
     assert again.good_answer == first.good_answer
 
 
+def test_a_folder_is_one_set_whose_rows_are_numbered_through(bench: Bench, messy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_rows(folder / "a.jsonl", TRAIN_ROWS[30:40])
+    messy.rename(folder / "b.jsonl")
+    (folder / "README.md").write_text("no data")
+    job = bench.job(tmp_path / "output", data=folder, validation=0.0)
+    ended = bench.prepare(job)
+    report = report_of(ended)
+    assert f"fetched 2 files of {folder}" in ended.stdout
+    assert (report.rows, report.used_rows, report.rejected_rows) == (43, 40, 3)
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    assert {found["code"]: found["rows"] for found in stored["findings"]}["unreadable-row"] == [43]
+    (folder / "a.jsonl").write_bytes((folder / "a.jsonl").read_bytes() + b"\n")
+    again = bench.prepare(job)
+    assert did_the_work(again), "another content is another set"
+
+
+def test_the_sha256_of_a_validation_set_is_its_own(bench: Bench, tmp_path: Path) -> None:
+    held_out = {"uri": bench.validation.as_uri(), "sha256": hashlib.sha256(bench.validation.read_bytes()).hexdigest()}
+    assert report_of(bench.prepare(bench.job(tmp_path / "good", dataset={"validation": held_out})))
+    bad = bench.job(tmp_path / "bad", dataset={"validation": held_out | {"sha256": "0" * 64}})
+    assert_fails_clearly(bench.prepare(bad), "DatasetUnavailable", f"{bench.validation}: its SHA-256 is")
+
+
 def test_the_sha256_of_the_job_must_be_that_of_the_data(bench: Bench, tmp_path: Path) -> None:
     actual = hashlib.sha256(bench.data.read_bytes()).hexdigest()
     good = bench.job(tmp_path / "good", dataset={"sha256": actual})
