@@ -177,16 +177,16 @@ def test_a_damaged_answer_is_made_again(bench: Bench, tmp_path: Path, damage: st
 def test_a_folder_is_one_set_whose_rows_are_numbered_through(bench: Bench, messy: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    write_rows(folder / "a.jsonl", TRAIN_ROWS[30:40])
+    write_rows(folder / "a.jsonl", TRAIN_ROWS[30:])
     messy.rename(folder / "b.jsonl")
     (folder / "README.md").write_text("no data")
     job = bench.job(tmp_path / "output", data=folder, validation=0.0)
     ended = bench.prepare(job)
     report = report_of(ended)
     assert f"fetched 2 files of {folder}" in ended.stdout
-    assert (report.rows, report.used_rows, report.rejected_rows) == (43, 40, 3)
+    assert (report.rows, report.used_rows, report.rejected_rows) == (35, 32, 3)
     stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
-    assert {found["code"]: found["rows"] for found in stored["findings"]}["unreadable-row"] == [43]
+    assert {found["code"]: found["rows"] for found in stored["findings"]}["unreadable-row"] == [35]
     (folder / "a.jsonl").write_bytes((folder / "a.jsonl").read_bytes() + b"\n")
     again = bench.prepare(job)
     assert did_the_work(again), "another content is another set"
@@ -246,10 +246,10 @@ def test_a_validation_set_that_is_not_there_is_named(bench: Bench, tmp_path: Pat
     assert_fails_clearly(ended, "DatasetUnavailable", "no-validation.jsonl")
 
 
-def test_a_dataset_must_be_a_file(bench: Bench, tmp_path: Path) -> None:
+def test_a_folder_without_data_is_no_dataset(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     ended = bench.prepare(bench.job(tmp_path / "output", data=tmp_path / "folder"))
-    assert_fails_clearly(ended, "DatasetUnavailable", "name the file")
+    assert_fails_clearly(ended, "DatasetUnavailable", f"{tmp_path / 'folder'} holds no data: put a file there")
 
 
 def test_a_validation_set_must_be_a_file(bench: Bench, tmp_path: Path) -> None:
