@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from finetune_core.contract import (
 from finetune_core.contract.environment import TERMINATION_BYTES
 from finetune_trainer.rows import read_tokens
 from finetune_trainer.template import ChatEncoder
+from servers import http_server, make_certificate
 
 GOOD = TRAIN_ROWS[:30]
 BAD_LINES = [
@@ -190,6 +192,48 @@ def test_a_folder_is_one_set_whose_rows_are_numbered_through(bench: Bench, messy
     (folder / "a.jsonl").write_bytes((folder / "a.jsonl").read_bytes() + b"\n")
     again = bench.prepare(job)
     assert did_the_work(again), "another content is another set"
+
+
+def test_data_from_the_web_leaves_no_trace_of_its_signature(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path.startswith("/rows.jsonl?")
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            self.wfile.write(bench.data.read_bytes() if found else b"")
+
+        def log_message(self, *_: object) -> None: ...
+
+    try:
+        certificate, key = make_certificate(tmp_path)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl here to make a certificate with")
+    secret = tmp_path / "finetune-operator" / "secrets" / "authority"
+    secret.mkdir(parents=True)
+    certificate.rename(secret / "ca.crt")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("FINETUNE_INTERNAL_HOSTS", "127.0.0.1")
+    with http_server(Site, certificate=secret / "ca.crt", key=key) as url:
+
+        def prepared(path: str) -> Ended:
+            data = {
+                "uri": f"{url}/{path}?X-Amz-Signature=0123-secret",
+                "sha256": hashlib.sha256(bench.data.read_bytes()).hexdigest(),
+                "secretName": "authority",
+            }
+            return bench.prepare(bench.job(tmp_path / path, dataset=data), fresh=True)
+
+        good, bad = prepared("rows.jsonl"), prepared("missing.jsonl")
+    assert report_of(good).used_rows == len(TRAIN_ROWS)
+    assert f"fetched {url}/rows.jsonl" in good.stdout
+    assert_fails_clearly(bad, "DatasetUnavailable", f"nothing lies at {url}/missing.jsonl (404): check the address")
+    for ended in (good, bad):
+        assert "0123-secret" not in ended.stdout + ended.stderr + ended.answer
+    stored = [path.read_bytes() for path in tmp_path.joinpath("rows.jsonl").rglob("*") if path.is_file()]
+    assert len(stored) > 3
+    assert not any(b"0123-secret" in content for content in stored)
 
 
 def test_the_sha256_of_a_validation_set_is_its_own(bench: Bench, tmp_path: Path) -> None:
