@@ -53,11 +53,8 @@ def choose(entries: Iterable[Entry], split: str, where: str, *, named: bool = Fa
         NotFound: there is no data, or no such split.
         StorageError: the names leave open what is meant, or parts are missing.
     """
-    entries = list(islice(entries, MOST_FILES + 1))
-    if len(entries) > MOST_FILES:
-        raise StorageError(f"{where} holds more than {MOST_FILES:,} files: name one of them, or a smaller folder")
     by_split: dict[str | None, list[Entry]] = defaultdict(list)
-    for entry in entries:
+    for entry in bounded(entries, where):
         if is_data(entry.path):
             by_split[_split(entry.path)].append(entry)
     if not by_split:
@@ -72,6 +69,18 @@ def choose(entries: Iterable[Entry], split: str, where: str, *, named: bool = Fa
     _refuse_unlike(chosen, beside, where)
     _refuse_incomplete(chosen, where)
     return chosen
+
+
+def bounded(entries: Iterable[Entry], where: str) -> list[Entry]:
+    """The entries, if they are not more than ``MOST_FILES``.
+
+    Raises:
+        StorageError: they are.
+    """
+    found = list(islice(entries, MOST_FILES + 1))
+    if len(found) > MOST_FILES:
+        raise StorageError(f"{where} holds more than {MOST_FILES:,} files: name one of them, or a smaller folder")
+    return found
 
 
 def canonical(split: str) -> str:

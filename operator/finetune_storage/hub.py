@@ -13,7 +13,7 @@ from huggingface_hub.hf_api import RepoFile
 from finetune_core.api.location import HubUri
 from finetune_core.contract import Place
 from finetune_core.errors import InvalidSpec, NotFound, StorageError
-from finetune_storage.choice import canonical, choose, is_data
+from finetune_storage.choice import bounded, canonical, choose, is_data
 from finetune_storage.credentials import read_credentials
 from finetune_storage.dataset import Data, measured, refuse_oversize
 from finetune_storage.folder import WEIGHTS_SUFFIX, Entry, checked_path
@@ -80,7 +80,8 @@ def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
             api = HfApi(token=token)
             revision = api.repo_info(repo, repo_type="dataset", revision=revision).sha
             tree = api.list_repo_tree(repo, repo_type="dataset", revision=revision, recursive=True)
-            entries = [Entry(file.path, file.size) for file in tree if isinstance(file, RepoFile)]
+            files_there = (Entry(file.path, file.size) for file in tree if isinstance(file, RepoFile))
+            entries = bounded(files_there, place.uri)
         chosen = _named(entries, path, split, place.uri)
         refuse_oversize(sum(entry.size_bytes for entry in chosen), place.uri)
         names = [entry.path for entry in chosen]
