@@ -135,11 +135,18 @@ class Hyperparameters(ApiModel):
         default=None, description="Clip the gradient norm here."
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(default=None, description="Seed of everything random.")
-    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step.")
-    micro_batch_size: Count | None = Field(default=None, description="Rows per forward pass.")
-    gradient_accumulation_steps: Count | None = Field(default=None, description="Forward passes per optimizer step.")
+    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step, packed or not.")
+    micro_batch_size: Count | None = Field(
+        default=None, description="Rows per forward pass, or sequences where rows are packed."
+    )
+    gradient_accumulation_steps: Count | None = Field(
+        default=None, description="Forward passes per optimizer step; fewer where rows are packed."
+    )
     cutoff_length: Annotated[int, Field(ge=16, le=2**20)] | None = Field(
         default=None, description="Longest row, in tokens."
+    )
+    packing: bool | None = Field(
+        default=None, description="Put short rows into one sequence, up to the cutoff; none sees another."
     )
     precision: Precision | None = Field(default=None, description="Number format computed with.")
     master_weights: MasterWeights | None = Field(

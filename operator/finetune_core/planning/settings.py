@@ -220,6 +220,9 @@ class Settings:
                 lambda: (batch // micro, "effectiveBatchSize / microBatchSize"),
             ),
             cutoff_length=self.cutoff(reasons),
+            packing=reasons.choose(
+                "packing", given.packing, lambda: (False, "rows of like length share their padding")
+            ),
             precision=self.precision(reasons),
             master_weights=self._master_weights(training, reasons),
             activation_checkpointing=reasons.choose(
