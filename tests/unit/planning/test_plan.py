@@ -172,6 +172,16 @@ class TestGivenValues:
         value = {"learningRate": "1e-4", "epochs": "2", "packing": "false"}.get(given_field, "16")
         assert plan_of(f"hyperparameters.{given_field}={value}", "gpu.type=B200").why(given_field) == "given in the job"
 
+    def test_packed_sequences_are_planned_as_long_as_the_cutoff(self) -> None:
+        same = ["hyperparameters.cutoffLength=1024", "hyperparameters.microBatchSize=2"]
+
+        def peak(*changes: str, tokens: int) -> int:
+            memory = plan_of(*same, *changes, data=data_of(tokens=tokens, supervised_max=tokens)).memory
+            assert memory is not None
+            return memory.peak_bytes
+
+        assert peak("hyperparameters.packing=true", tokens=100) == peak(tokens=1024) > peak(tokens=100)
+
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
