@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test e2e bench-operator lint images clean help
+.PHONY: setup demo test e2e bench-operator bench-data lint images clean help
 
 help:
 	@echo "make setup   make .venv with everything the other targets need"
@@ -9,6 +9,7 @@ help:
 	@echo "make test    every test this machine can run"
 	@echo "make e2e     the product in a cluster of one node, made on this machine (Linux, root)"
 	@echo "make bench-operator  the operator with thousands of jobs, against a bare client"
+	@echo "make bench-data  ftj lint on a million rows: seconds and memory"
 	@echo "make lint    style, types and the direction of imports"
 	@echo "make images  the images of operator and trainer, by docker or buildah"
 	@echo "make clean   remove what the targets made here"
@@ -40,6 +41,9 @@ e2e: setup .venv/.go
 
 bench-operator: setup .venv/.go
 	$(BIN)/python benchmarks/operator/bench_operator.py
+
+bench-data: setup
+	$(BIN)/python benchmarks/data/bench_data.py
 
 lint: setup
 	$(BIN)/ruff check .

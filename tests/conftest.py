@@ -1,10 +1,19 @@
 """What tests of every kind share. That this file is here puts its folder on the import path: ``import servers``."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means the same to what tests start as on a terminal.
+
+    A shell that starts pytest in the background has it ignored, and so would every process below.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -21,8 +21,10 @@ from finetune_core.data import (
     Rejected,
     Rules,
     advice,
+    available_processes,
     examine,
     exchange_digest,
+    mend,
     read_rows,
 )
 from finetune_core.errors import DatasetRefused, InvalidSpec
@@ -43,7 +45,10 @@ def lint(
     validation: Annotated[Path | None, typer.Option(help="Validation set, whose rows must not be in DATA.")] = None,
     output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to report.")] = "text",
     fix: Annotated[
-        Path | None, typer.Option(help="Write the good rows here, and the others to NAME.refused.jsonl beside it.")
+        Path | None,
+        typer.Option(
+            help="Write the good rows here, without characters that nobody sees, and the others to NAME.refused.jsonl."
+        ),
     ] = None,
 ) -> None:
     """Check a dataset before training on it.
@@ -54,14 +59,20 @@ def lint(
     rules = Rules(format=format, task=task, cutoff_length=cutoff_length)
     known = _validation_digests(validation, rules, console) if validation else frozenset()
     with _fixed_files(fix, data, validation) if fix else nullcontext(_Files()) as files, _rows(data, console) as rows:
-        report = examine(rows, rules, validation=known, keep=files.keep, reject=files.reject)
+        report = examine(
+            rows, rules, validation=known, keep=files.keep, reject=files.reject, processes=available_processes()
+        )
 
     if output == "json":
         typer.echo(report.to_json(indent=2))
     else:
-        _print_report(report, data, task, Console())
+        _print_report(report, data, task, Console(), fixed=fix is not None)
     if fix:
-        console.print(Text(f"{report.used_rows:,} rows to {fix}, {report.rejected_rows:,} to {_refused_path(fix)}"))
+        mended = f" ({files.mended:,} of them mended)" if files.mended else ""
+        console.print(Text(f"{report.used_rows:,} rows to {fix}{mended}"), soft_wrap=True)
+        console.print(
+            Text(f"{report.rejected_rows:,} rows, with the reason of each, to {_refused_path(fix)}"), soft_wrap=True
+        )
     report.raise_if_refused()
 
 
@@ -98,9 +109,13 @@ class _Files:
     def __init__(self, good: TextIO | None = None, refused: TextIO | None = None) -> None:
         self._good = good
         self._refused = refused
+        self.mended = 0
 
     def keep(self, kept: Kept) -> None:
-        _write(self._good, kept.row.value)
+        if self._good:
+            value = mend(kept.row.value)
+            self.mended += value is not kept.row.value
+            _write(self._good, value)
 
     def reject(self, rejected: Rejected) -> None:
         row = rejected.row
@@ -149,7 +164,7 @@ def _atomic(path: Path) -> Iterator[TextIO]:
 # The report for people
 
 
-def _print_report(report: DatasetReport, data: Path, task: Task | None, console: Console) -> None:
+def _print_report(report: DatasetReport, data: Path, task: Task | None, console: Console, *, fixed: bool) -> None:
     # Text and not markup: square brackets in a file's name or in a row must not be taken for styles.
     def line(*parts: str | tuple[str, str]) -> None:
         console.print(Text.assemble(*parts), soft_wrap=True)
@@ -162,6 +177,16 @@ def _print_report(report: DatasetReport, data: Path, task: Task | None, console:
         _print_finding(finding, line)
     line()
     _print_summary(report, task, line)
+    if hint := advice(report.used_rows, task):
+        line(("next: ", "bold"), hint)
+    if report.used_rows and not fixed and (report.rejected_rows or _mendable(report)):
+        others = (
+            f", and the {report.rejected_rows:,} others beside them with their reasons" if report.rejected_rows else ""
+        )
+        line(
+            ("next: ", "bold"),
+            f"--fix CLEAN.jsonl writes the {report.used_rows:,} good rows, mended where that is safe{others}",
+        )
 
 
 def _print_finding(finding: Finding, line: Callable[..., None]) -> None:
@@ -192,5 +217,7 @@ def _print_summary(report: DatasetReport, task: Task | None, line: Callable[...,
         f"amount: {enough.verdict}; {named}: {enough.least:,} at least, {enough.recommended:,} recommended, "
         f"{report.used_rows:,} here"
     )
-    if hint := advice(report.used_rows, task):
-        line(f"next: {hint}")
+
+
+def _mendable(report: DatasetReport) -> bool:
+    return any(finding.code == "control-characters" for finding in report.findings)

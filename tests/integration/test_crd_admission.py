@@ -67,6 +67,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "microBatchSize": 2,
             "gradientAccumulationSteps": 8,
             "cutoffLength": 2**20,
+            "packing": True,
             "precision": "bf16",
             "masterWeights": "none",
             "activationCheckpointing": False,

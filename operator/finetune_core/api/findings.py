@@ -17,6 +17,7 @@ FindingCode = Literal[
     "html-markup",
     "control-characters",
     "mojibake",
+    "near-duplicate",
     "conflicting-output",
     "pii",
     "internal-reference",

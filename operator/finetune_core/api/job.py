@@ -14,8 +14,8 @@ KIND = "FineTuneJob"
 Method = Literal["full", "lora", "qlora"]
 Task = Literal["style", "classification", "knowledge", "reasoning"]
 MethodChoice = Literal["auto", "full", "lora", "qlora"]
-DatasetFormat = Literal["alpaca", "conversations", "sharegpt", "messages", "prompt-completion"]
-FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages", "prompt-completion"]
+DatasetFormat = Literal["alpaca", "conversations", "sharegpt", "messages", "prompt-completion", "text"]
+FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages", "prompt-completion", "text"]
 Precision = Literal["bf16", "fp16", "fp32"]
 Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
@@ -26,6 +26,7 @@ ALL_LINEAR = "all-linear"
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Threshold = Annotated[float, Field(ge=0, le=1_000_000)]
 Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 ColumnName = Annotated[str, Field(max_length=256)]
 ModuleName = Annotated[str, Field(min_length=1, max_length=256)]
@@ -81,6 +82,9 @@ class Dataset(DataLocation):
         default=ValidationFraction(fraction=0.1), description="A share of the rows, or a dataset of its own."
     )
     quality: dict[FindingCode, Policy] = Field(default_factory=dict, description="Policy of single checks.")
+    thresholds: dict[FindingCode, Threshold] = Field(
+        default_factory=dict, description="The number that single checks decide by; docs/checks.md lists them."
+    )
 
 
 class Gpu(ApiModel):
@@ -128,11 +132,18 @@ class Hyperparameters(ApiModel):
         default=None, description="Clip the gradient norm here."
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(default=None, description="Seed of everything random.")
-    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step.")
-    micro_batch_size: Count | None = Field(default=None, description="Rows per forward pass.")
-    gradient_accumulation_steps: Count | None = Field(default=None, description="Forward passes per optimizer step.")
+    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step, packed or not.")
+    micro_batch_size: Count | None = Field(
+        default=None, description="Rows per forward pass, or sequences where rows are packed."
+    )
+    gradient_accumulation_steps: Count | None = Field(
+        default=None, description="Forward passes per optimizer step; fewer where rows are packed."
+    )
     cutoff_length: Annotated[int, Field(ge=16, le=2**20)] | None = Field(
         default=None, description="Longest row, in tokens."
+    )
+    packing: bool | None = Field(
+        default=None, description="Put short rows into one sequence, up to the cutoff; none sees another."
     )
     precision: Precision | None = Field(default=None, description="Number format computed with.")
     master_weights: MasterWeights | None = Field(

@@ -1,8 +1,9 @@
 """Lengths in tokens without a tokenizer."""
 
+import json
 import math
 import re
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from finetune_core.data.example import Example
 
@@ -15,9 +16,11 @@ _CJK_CHARACTERS_PER_TOKEN = 1.5
 _TURN_TOKENS = 5
 """What ChatML puts around a message: ``<|im_start|>``, role, newline; ``<|im_end|>``, newline."""
 
+_MARK_TOKENS = 4
+"""What Qwen3 puts around thinking and around a call: a token before and one after, each with a newline."""
 
-@dataclass(frozen=True)
-class TokenCount:
+
+class TokenCount(NamedTuple):
     """Counts without the tokens."""
 
     length: int
@@ -37,5 +40,23 @@ def estimate_tokens(text: str) -> int:
 
 def estimate(example: Example) -> TokenCount:
     """About how many tokens an example has in a chat template; an answer is supervised with its end-of-turn token."""
-    everything = sum(estimate_tokens(message.content) + _TURN_TOKENS for message in example.messages)
-    return TokenCount(everything, sum(estimate_tokens(answer) + 1 for answer in example.contents("assistant")))
+    if example.plain:
+        everything = estimate_tokens(example.messages[0].content) + 1
+        return TokenCount(everything, everything)
+    everything = supervised = 0
+    for message in example.messages:
+        said = estimate_tokens(message.content)
+        if message.thinking:
+            said += estimate_tokens(message.thinking) + _MARK_TOKENS
+        for call in message.calls:
+            said += estimate_tokens(_as_json({"name": call.name, "arguments": call.arguments})) + _MARK_TOKENS
+        everything += said + _TURN_TOKENS
+        if message.role == "assistant" and message.trained:
+            supervised += said + 1
+    if example.tools:
+        everything += estimate_tokens(_as_json(example.tools))
+    return TokenCount(everything, supervised)
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

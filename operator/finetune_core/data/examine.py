@@ -1,23 +1,33 @@
 """A dataset's rows to the examples worth training on, and a report on all the others, in one pass."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, count, islice
+from typing import NamedTuple
 
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import Dataset, FormatChoice, Task
-from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Candidate, Check, Context
-from finetune_core.data.estimate import estimate
+from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Check, Context, common_pieces
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
+from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
 from finetune_core.data.reading import RawRow
 from finetune_core.data.report import DatasetReport, Finding
 from finetune_core.data.statistics import summarize
 from finetune_core.data.sufficiency import judge
+from finetune_core.data.workers import Workers
 from finetune_core.errors import InvalidSpec
 
 _ROWS_TO_DETECT_BY = 10
 _ROWS_LISTED = 50
+
+_CHUNK = 1_000
+"""Rows that are looked at together. The first of them also tell which text is a prompt's."""
+
+_CHUNKS_ALONE = 10
+"""Looking at so many takes about as long as it does to start other processes."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Rules:
     max_rows: int | None = None
     """Stop after so many good rows; what follows is not read."""
     quality: Mapping[FindingCode, Policy] = field(default_factory=dict)
+    thresholds: Mapping[FindingCode, float] = field(default_factory=dict)
     cutoff_length: int = COURSE_CUTOFF_LENGTH
     """Longer rows, in tokens, are reported."""
 
@@ -38,7 +49,7 @@ class Rules:
         """The rules that a job states."""
         return cls(
             format=dataset.format, columns=dataset.columns, task=dataset.task, max_rows=dataset.max_rows,
-            quality=dataset.quality, cutoff_length=cutoff_length,
+            quality=dataset.quality, thresholds=dataset.thresholds, cutoff_length=cutoff_length,
         )  # fmt: skip
 
     def for_validation(self) -> "Rules":
@@ -46,17 +57,22 @@ class Rules:
         return replace(self, max_rows=None, quality={**self.quality, "too-few-samples": "ignore"})
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A good row: as it lay in the source, as an example, and in tokens (estimated where no ``encode`` was given)."""
 
     row: RawRow
-    example: Example
     tokens: Tokenized
+    like: int
+    """Number of an earlier row that it is nearly the same as; 0 for none."""
+    read: Callable[[RawRow], Example]
+
+    @property
+    def example(self) -> Example:
+        """Made from the row when it is asked for."""
+        return self.read(self.row)
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A row left out, and why."""
 
     row: RawRow
@@ -72,11 +88,13 @@ def examine(
     validation: Set[bytes] = frozenset(),
     keep: Callable[[Kept], None] = lambda kept: None,
     reject: Callable[[Rejected], None] = lambda rejected: None,
+    processes: int = 1,
 ) -> DatasetReport:
     """Check every row, hand the good ones to ``keep`` and the others to ``reject``, and report.
 
-    Nothing is held of a row but digests. A refused dataset is no error here: ``DatasetReport.raise_if_refused``
-    makes it one.
+    A few thousand rows are held at a time, and digests of all. A refused dataset is no error here:
+    ``DatasetReport.raise_if_refused`` makes it one. What is reported of a row that is left out is why; warnings are
+    counted over the rows that are kept.
 
     Args:
         rows: as from ``read_rows``.
@@ -86,28 +104,36 @@ def examine(
         validation: ``exchange_digest`` of each row of a validation set, for none of them to be trained on.
         keep: called with each good row, in order.
         reject: called with each row that is left out, in order.
+        processes: how many look at rows; more than one are started only for more than 10,000 rows.
 
     Raises:
         InvalidSpec: the rules contradict each other or the format.
         DatasetUnavailable: from ``rows``.
+        OutOfMemory: a process was killed.
     """
     source = iter(rows)
     first = list(islice(source, _ROWS_TO_DETECT_BY))
     format, reason = _format(first, rules)
-    context = Context(rules.cutoff_length, encode is not None, validation, rules.task)
-    examination = _Examination(rules, format, context, encode or estimate)
+    chunks = _chunks(chain(first, source), min(_CHUNK, rules.max_rows or _CHUNK))
+    opening = next(chunks, [])
+    context = Context(
+        cutoff_length=rules.cutoff_length, exact=encode is not None, validation=validation, task=rules.task,
+        thresholds=_thresholds(rules), common=common_pieces(_examples(opening, format, rules.columns)),
+    )  # fmt: skip
+    examination = _Examination(rules, context, format, encode)
+    inspector = Inspector(context, examination.policies, format.name, rules.columns)
 
     def used() -> Iterator[Tokenized]:
         # The one pass: it runs as the statistics draw on it.
-        for row in chain(first, source):
-            match examination.judge(row):
-                case Kept() as kept:
-                    keep(kept)
-                    yield kept.tokens
-                    if examination.used_rows == rules.max_rows:
-                        return
-                case rejected:
-                    reject(rejected)
+        for chunk, inspection in _inspected(chain([opening], chunks), inspector, processes):
+            for verdict in examination.judge(chunk, inspection):
+                if isinstance(verdict, Rejected):
+                    reject(verdict)
+                    continue
+                keep(verdict)
+                yield verdict.tokens
+                if examination.used_rows == rules.max_rows:
+                    return
 
     statistics = summarize(used(), exact=context.exact)
     findings = examination.findings()
@@ -134,6 +160,53 @@ def _format(first: list[RawRow], rules: Rules) -> tuple[Format, str]:
     return format, reason
 
 
+def _thresholds(rules: Rules) -> dict[FindingCode, float]:
+    defaults = {check.code: check.threshold for check in CHECKS if check.threshold is not None}
+    for code in rules.thresholds:
+        if code not in defaults:
+            raise InvalidSpec(f"dataset.thresholds: {code} has none; {', '.join(defaults)} have one")
+    return {**defaults, **rules.thresholds}
+
+
+Chunk = list[RawRow]
+
+
+def _chunks(rows: Iterable[RawRow], size: int) -> Iterator[Chunk]:
+    source = iter(rows)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
+def _examples(rows: Chunk, format: Format, columns: Mapping[str, str]) -> Iterator[Example]:
+    for row in rows:
+        if row.value is not None:
+            with suppress(WrongSchema):
+                yield to_example(row.number, row.value, format, columns)
+
+
+def _inspected(chunks: Iterator[Chunk], inspector: Inspector, processes: int) -> Iterator[tuple[Chunk, Inspection]]:
+    """Each chunk with what is seen in its readable rows, in order."""
+    for chunk in islice(chunks, None if processes == 1 else _CHUNKS_ALONE):
+        yield chunk, inspector(_readable(chunk))
+    first = next(chunks, None)
+    if first is None:
+        return
+    waiting: deque[Chunk] = deque()
+
+    def sent() -> Iterator[list[Readable]]:
+        for chunk in chain([first], chunks):
+            waiting.append(chunk)
+            yield _readable(chunk)
+
+    with Workers[list[Readable], Inspection](processes, inspector) as workers:
+        for inspection in workers.map(sent()):
+            yield waiting.popleft(), inspection
+
+
+def _readable(chunk: Chunk) -> list[Readable]:
+    return [(row.number, row.value) for row in chunk if row.value is not None]
+
+
 @dataclass
 class _Tally:
     """One check's findings so far."""
@@ -151,41 +224,55 @@ class _Tally:
 
 
 class _Examination:
-    """The checks at work on one dataset."""
+    """The checks at work on one dataset: what rows are, given what was seen in each and in those before it."""
 
-    def __init__(self, rules: Rules, format: Format, context: Context, encode: Callable[[Example], Tokenized]) -> None:
+    def __init__(
+        self, rules: Rules, context: Context, format: Format, encode: Callable[[Example], Tokenized] | None
+    ) -> None:
         self.rows = self.used_rows = 0
+        self.policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
         self._rules = rules
+        self._context = context
         self._format = format
         self._encode = encode
-        self._policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
+        self._rejecting = {code for code, policy in self.policies.items() if policy in ("enforce", "drop")}
         self._tallies = {check.code: _Tally(check) for check in CHECKS}
-        active = [check for check in CHECKS if self._policies[check.code] != "ignore"]
-        self._row_checks = [(check.code, check.row(context)) for check in active if check.row]
+        active = [check for check in CHECKS if self.policies[check.code] != "ignore"]
+        self._comparisons = [(check.code, check.comparison(context)) for check in active if check.comparison]
+        self._token_checks = [(check.code, check.tokens(context)) for check in active if check.tokens]
         self._set_checks = [(check, check.dataset(context)) for check in active if check.dataset]
-        self._watching = [check.see for _, check in self._set_checks if check.see]
+        self._adding = [(check.code, set_check.add) for check, set_check in self._set_checks if set_check.add]
 
-    def judge(self, row: RawRow) -> Kept | Rejected:
-        """Put one row to all checks, up to the first that rejects it."""
-        self.rows += 1
-        if row.value is None:
-            return self._reject(row, "unreadable-row", row.problem or "")
-        try:
-            example = to_example(row.number, row.value, self._format, self._rules.columns)
-            candidate = Candidate(example, self._encode)
-            for code, check in self._row_checks:
-                message = check(candidate)
-                if message is not None and self._policies[code] in ("enforce", "drop"):
-                    return self._reject(row, code, message)
-                if message is not None:
-                    self._tallies[code].add(row.number, message)
-            kept = Kept(row, example, candidate.tokens)
-        except WrongSchema as problem:
-            return self._reject(row, "wrong-schema", str(problem))
-        for see in self._watching:
-            see(candidate)
-        self.used_rows += 1
-        return kept
+    def judge(self, chunk: Chunk, inspection: Inspection) -> Iterator[Kept | Rejected]:
+        """What becomes of each row of the chunk."""
+        found, like = self._compare([row.number for row in chunk if row.value is not None], inspection)
+        places = count()
+        for row in chunk:
+            self.rows += 1
+            if row.value is None:
+                yield self._reject(row, "unreadable-row", row.problem or "")
+                continue
+            place = next(places)
+            warnings = found.get(place, ())
+            if warnings and warnings[-1][0] in self._rejecting:
+                yield self._reject(row, *warnings[-1])
+                continue
+            try:
+                tokens = self._encode(self._read(row)) if self._encode else inspection.lengths[place]
+            except WrongSchema as problem:
+                yield self._reject(row, "wrong-schema", str(problem))
+                continue
+            warnings = [*warnings, *self._of_tokens(tokens)]
+            if warnings and warnings[-1][0] in self._rejecting:
+                yield self._reject(row, *warnings[-1])
+                continue
+            for code, message in warnings:
+                self._tallies[code].add(row.number, message)
+            for code, add in self._adding:
+                if (fact := inspection.counted[code][place]) is not None:
+                    add(fact)
+            self.used_rows += 1
+            yield Kept(row, tokens, like.get(place, 0), self._read)
 
     def findings(self) -> list[Finding]:
         """Everything found, once all rows are judged."""
@@ -195,11 +282,43 @@ class _Examination:
             if tally.count
         ]
         of_the_set = [
-            _finding(check, self._policies[check.code], 1, [], message)
+            _finding(check, self.policies[check.code], 1, [], message)
             for check, set_check in self._set_checks
             if (message := set_check.judge(self.used_rows)) is not None
         ]
         return of_rows + of_the_set
+
+    def _read(self, row: RawRow) -> Example:
+        return to_example(row.number, row.value or {}, self._format, self._rules.columns)
+
+    def _of_tokens(self, tokens: Tokenized) -> Iterator[Found]:
+        """What is wrong with them, up to the first that rejects the row."""
+        for code, check in self._token_checks:
+            if (message := check(tokens)) is not None:
+                yield code, message
+                if code in self._rejecting:
+                    return
+
+    def _compare(self, numbers: list[int], inspection: Inspection) -> tuple[dict[int, list[Found]], dict[int, int]]:
+        """What is wrong with rows, by place, now that those before them are known; and which are nearly the same.
+
+        What rejects a row is its last entry. Rows that are left out are not compared with.
+        """
+        found = {place: list(seen) for place, seen in inspection.found.items()}
+        like: dict[int, int] = {}
+        out = {place for place, seen in found.items() if seen[-1][0] in self._rejecting}
+        staying = [place for place in range(len(numbers)) if place not in out]
+        for code, comparison in self._comparisons:
+            facts = inspection.compared[code]
+            earlier = comparison.compare([numbers[place] for place in staying], [facts[place] for place in staying])
+            collided = {place: number for place, number in zip(staying, earlier, strict=True) if number}
+            for place, number in collided.items():
+                found.setdefault(place, []).append((code, comparison.says.format(number)))
+            if code == "near-duplicate":
+                like = collided
+            if code in self._rejecting:
+                staying = [place for place in staying if place not in collided]
+        return found, like
 
     def _reject(self, row: RawRow, code: FindingCode, message: str) -> Rejected:
         self._tallies[code].add(row.number, message)
@@ -208,9 +327,10 @@ class _Examination:
     def _final_policy(self, tally: _Tally) -> Policy:
         check = tally.check
         by_default = check.code not in self._rules.quality
-        if by_default and check.enforced_above is not None and tally.count > check.enforced_above * self.rows:
-            return "enforce"
-        return self._policies[check.code]
+        if by_default and check.enforced_above_threshold:
+            most = self._context.thresholds[check.code] * self.rows
+            return "enforce" if tally.count > most else self.policies[check.code]
+        return self.policies[check.code]
 
 
 def _policy(check: Check, quality: Mapping[FindingCode, Policy]) -> Policy:
@@ -219,7 +339,7 @@ def _policy(check: Check, quality: Mapping[FindingCode, Policy]) -> Policy:
         raise InvalidSpec(
             f"dataset.quality: {check.code} is about no single row: use enforce, warn or ignore, not drop"
         )
-    found_by_reading = check.row is None and check.dataset is None
+    found_by_reading = not (check.row or check.tokens or check.comparison or check.dataset)
     # What cannot be read cannot be kept either: at the mildest, the row is left out and listed.
     return "drop" if found_by_reading and policy in ("warn", "ignore") else policy
 

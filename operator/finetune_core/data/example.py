@@ -4,8 +4,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -18,16 +17,14 @@ class WrongSchema(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """A function that the assistant asks for; the message of role "tool" that follows has its result."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One turn of a conversation."""
 
     role: Role
@@ -40,8 +37,7 @@ class Message:
     """False: an answer that the loss leaves out (``weight: 0`` in the data)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A conversation to learn from, or a text; ``number`` is the row's place in the source, counted from 1."""
 
     number: int

@@ -1,5 +1,7 @@
 """The dataset report: ``dataset-report.json``, and what ``ftj lint -o json`` prints."""
 
+from collections.abc import Mapping, Sequence
+
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
@@ -25,6 +27,29 @@ class Finding(ApiModel):
     fix: str
 
 
+class Piece(ApiModel):
+    """A run of a row's tokens, as text."""
+
+    text: str
+    supervised: bool = Field(description="The loss is on it.")
+
+
+class ShownRow(ApiModel):
+    """A training row as the model gets it, chat template and all."""
+
+    row: int
+    tokens: int
+    supervised_tokens: int
+    pieces: list[Piece] = Field(description="Cut in the middle where they are long.")
+
+
+class LabelCount(ApiModel):
+    """An answer that many rows share."""
+
+    label: str
+    rows: int
+
+
 class DatasetReport(ApiModel):
     """What was found in a dataset. ``rows`` is ``usedRows`` and ``rejectedRows`` together."""
 
@@ -38,10 +63,23 @@ class DatasetReport(ApiModel):
     findings: list[Finding]
     statistics: DataStatistics
     sufficient: Sufficiency
+    labels: list[LabelCount] = Field(
+        default_factory=list, description="Where the answers are labels, their training rows; most first."
+    )
+    examples: list[ShownRow] = Field(default_factory=list, description="A few training rows, where tokenized.")
 
-    def with_statistics(self, statistics: DataStatistics) -> "DatasetReport":
-        """The same report with the statistics of the training rows, once validation rows are set aside."""
-        return self.model_copy(update={"statistics": statistics})
+    def with_training_rows(
+        self, statistics: DataStatistics, *, labels: Mapping[str, int], examples: Sequence[ShownRow]
+    ) -> "DatasetReport":
+        """The same report with what the training rows come to, once validation rows are set aside."""
+        counted = sorted(labels.items(), key=lambda entry: (-entry[1], entry[0]))
+        return self.model_copy(
+            update={
+                "statistics": statistics,
+                "labels": [LabelCount(label=label, rows=rows) for label, rows in counted],
+                "examples": list(examples),
+            }
+        )
 
     def finding_counts(self) -> list[FindingCount]:
         """The findings without their rows."""

@@ -1,7 +1,7 @@
 """The page, from data."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -53,7 +53,7 @@ def render_report(
         curves={"loss": Markup(loss), "others": [Markup(chart) for chart in others if chart]},  # pygal escapes
         parts=_memory_parts(plan),
         dataset=dataset,
-        lengths=_length_bars(dataset),
+        lengths=_length_bars(dataset, plan.hyperparameters.cutoff_length if plan.hyperparameters else None),
         samples=samples,
     )
 
@@ -86,19 +86,30 @@ def _memory_parts(plan: Plan) -> list[tuple[str, int, float]]:
     return [(PART_NAMES[name], size, 100 * size / whole) for name, size in parts.items() if size]
 
 
-def _length_bars(dataset: dict[str, Any]) -> list[tuple[str, int, float]]:
-    """(range of tokens, rows, per cent of the highest) of each bucket from the first to the last that holds rows."""
+class LengthBar(NamedTuple):
+    """A bucket of the length histogram."""
+
+    range: str
+    rows: int
+    share: float
+    """Per cent of the fullest bucket."""
+    cut: bool
+    """Its rows are longer than the cutoff."""
+
+
+def _length_bars(dataset: dict[str, Any], cutoff_length: int | None) -> list[LengthBar]:
+    """The buckets from the first to the last that holds rows."""
     counts: list[int] = dataset.get("statistics", {}).get("histogram", [])
     used = [index for index, count in enumerate(counts) if count]
     if not used:
         return []
     edges = [0, *LENGTH_EDGES]
-    highest = max(counts)
     return [
-        (
-            f"{edges[index] + 1}-{edges[index + 1]}" if index < len(LENGTH_EDGES) else f"> {edges[-1]}",
-            counts[index],
-            100 * counts[index] / highest,
+        LengthBar(
+            range=f"{edges[index] + 1:,}-{edges[index + 1]:,}" if index < len(LENGTH_EDGES) else f"> {edges[-1]:,}",
+            rows=counts[index],
+            share=100 * counts[index] / max(counts),
+            cut=cutoff_length is not None and edges[index] >= cutoff_length,
         )
         for index in range(used[0], used[-1] + 1)
     ]

@@ -86,6 +86,7 @@ def test_gzip_and_chinese_encodings_need_no_extra(folder: Path) -> None:
 
 def test_the_base_is_small() -> None:
     assert [requirement.partition(">")[0] for requirement in PROJECT["dependencies"]] == [
+        "numpy",
         "pydantic",
         "pyyaml",
         "rich",

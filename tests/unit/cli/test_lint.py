@@ -131,7 +131,7 @@ def test_rows_of_the_validation_set_are_found(data, tmp_path):
 
 def test_a_validation_set_that_is_no_good_is_named(data, tmp_path):
     validation = tmp_path / "validation.jsonl"
-    validation.write_text('{"text": "x"}\n')
+    validation.write_text('{"content": "x"}\n')
     error = run(data, "--validation", validation).exception
     assert isinstance(error, DatasetRefused)
     assert str(error).startswith(f"validation set {validation}: wrong-schema")
@@ -157,6 +157,20 @@ def test_fix_writes_good_rows_as_they_were_and_the_others_with_reasons(data, tmp
 
     again = run(clean, "-o", "json")
     assert json.loads(again.stdout)["findings"] == []
+
+
+def test_fix_mends_what_is_safe(tmp_path):
+    data, clean = tmp_path / "data.jsonl", tmp_path / "clean.jsonl"
+    answers = ["无\u200b形", "\ufeff见", "nothing to mend", "a\u00adb\x07c"]
+    rows = [{"instruction": f"问题{n}", "output": answer, "n": n} for n, answer in enumerate(answers)]
+    data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    result = run(data, "--fix", clean)
+    assert "4 rows to" in result.stderr
+    assert "(3 of them mended)" in result.stderr
+    mended = [json.loads(line) for line in clean.read_text(encoding="utf-8").splitlines()]
+    assert [each["output"] for each in mended] == ["无形", "见", "nothing to mend", "abc"]
+    assert mended[2] == rows[2]
+    assert "control-characters" not in run(clean).stdout
 
 
 def test_fix_never_touches_its_input(data, tmp_path):

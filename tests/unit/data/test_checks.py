@@ -99,10 +99,14 @@ def test_classification_may_be_short():
     assert "terse-output" not in codes([row], task="classification")
 
 
-def test_the_page_lists_every_check_with_its_policy():
+def test_the_page_lists_every_check_with_its_policy_and_threshold():
     page = Path("docs/checks.md").read_text(encoding="utf-8")
-    assert [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")] == [
-        [f" `{check.code}` ", f" {check.policy}{', enforce above 5%' if check.enforced_above else ''} "]
+    assert [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| `")] == [
+        [
+            f"| `{check.code}`",
+            check.policy + (", enforce above the threshold" if check.enforced_above_threshold else ""),
+            "" if check.threshold is None else f"{check.measure} {check.threshold:g}",
+        ]
         for check in CHECKS
     ]
 

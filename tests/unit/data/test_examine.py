@@ -55,6 +55,7 @@ def test_every_code_has_its_check():
                 "control-characters",
                 "mojibake",
                 "conflicting-output",
+                "near-duplicate",
                 "pii",
                 "internal-reference",
                 "repeated-opening",
@@ -225,11 +226,11 @@ def test_a_row_that_the_chat_template_refuses_is_of_the_wrong_schema():
     assert "knows no system prompt" in finding.message
 
 
-def test_a_pilot_reads_no_further_than_its_last_row():
-    source = iter(rows(alpaca(2, answer=" "), RawRow(60, None, "not JSON")))
+def test_a_pilot_reads_little_more_than_its_rows():
+    source = iter(rows(alpaca(2, answer=" "), RawRow(60, None, "not JSON"), total=1000))
     report = examine(source, Rules(max_rows=50))
     assert (report.rows, report.used_rows, report.rejected_rows) == (51, 50, 1)
-    assert next(source).number == 52
+    assert next(source).number == 101, "a second chunk of 50"
     assert examine(rows(), Rules(max_rows=1000)).used_rows == 100
     assert examine(rows(), Rules(max_rows=3)).rows == 3
 
@@ -284,6 +285,8 @@ def test_the_report_reads_as_the_public_contract_says():
     assert set(written) == {
         "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
         "sufficient",
+        "labels",
+        "examples",
     }  # fmt: skip
     assert set(written["findings"][0]) == {"code", "severity", "policy", "count", "rows", "message", "fix"}
     assert written["sufficient"] == {"task": "unknown", "least": 50, "recommended": 200, "verdict": "least"}

@@ -1,5 +1,7 @@
 """Rows of each format to examples."""
 
+import json
+
 import pytest
 
 from finetune_core.data import Message, WrongSchema
@@ -11,6 +13,7 @@ ANSWER = Message("assistant", "您可以申请退货。")
 SYSTEM = Message("system", "你是客服。")
 ROW = {"instruction": USER.content, "output": ANSWER.content}
 TURNS = [{"role": "user", "content": "怎么退货？"}, {"role": "assistant", "content": "您可以申请退货。"}]
+PART = {"type": "text", "image_url": None}
 SHARED = [{"from": "human", "value": "怎么退货？"}, {"from": "gpt", "value": "您可以申请退货。"}]
 
 
@@ -59,6 +62,41 @@ SHARED = [{"from": "human", "value": "怎么退货？"}, {"from": "gpt", "value"
             {"prompt": [{"role": "system", "content": "你是客服。"}, TURNS[0]], "completion": ANSWER.content},
             [SYSTEM, USER, ANSWER],
         ),
+        # Only the completion is meant to be learned.
+        (
+            "prompt-completion",
+            {"prompt": [*TURNS, TURNS[0]], "completion": TURNS[1:]},
+            [USER, ANSWER._replace(trained=False), USER, ANSWER],
+        ),
+        ("messages", {"messages": [{"role": "developer", "content": "你是客服。"}, *TURNS]}, [SYSTEM, USER, ANSWER]),
+        ("messages", {"messages": TURNS, "system": "你是客服。"}, [SYSTEM, USER, ANSWER]),
+        (
+            "messages",
+            {"messages": [{"role": "system", "content": "你是客服。"}, *TURNS], "system": "你是客服。"},
+            [SYSTEM, USER, ANSWER],
+        ),
+        ("messages", {"messages": json.dumps(TURNS)}, [USER, ANSWER]),
+        ("sharegpt", {"conversations": json.dumps(SHARED, ensure_ascii=False), "system": ""}, [USER, ANSWER]),
+        (
+            "alpaca",
+            ROW | {"history": '[["Hi", "Hello"]]'},
+            [Message("user", "Hi"), Message("assistant", "Hello"), USER, ANSWER],
+        ),
+        (
+            "messages",
+            {"messages": [TURNS[0], TURNS[1] | {"weight": 0}, TURNS[0], TURNS[1] | {"weight": 1}]},
+            [USER, ANSWER._replace(trained=False), USER, ANSWER],
+        ),
+        ("messages", {"messages": [TURNS[0] | {"weight": 0}, TURNS[1]]}, [USER, ANSWER]),
+        *(
+            ("messages", {"messages": [TURNS[0], TURNS[1] | {field: "查。"}]}, [USER, ANSWER._replace(thinking="查。")])
+            for field in ("reasoning_content", "thinking")
+        ),
+        (
+            "messages",
+            {"messages": [TURNS[0] | {"content": [PART | {"text": "怎么"}, PART | {"text": "退货？"}]}, TURNS[1]]},
+            [USER, ANSWER],
+        ),
     ],
 )  # fmt: skip
 def test_a_row_becomes_messages(format, value, messages):
@@ -96,35 +134,43 @@ def test_a_row_becomes_messages(format, value, messages):
         ("messages", {"messages": [TURNS[0], {"role": "bot", "content": "x"}]}, "messages[1]: role 'bot' is none of"),
         (
             "messages",
-            {"messages": [TURNS[0], {"role": "tool", "content": "x"}]},
-            "messages[1]: role 'tool': tool calls cannot be trained on yet",
+            {"messages": [TURNS[0], {"role": "function", "content": "x"}]},
+            "role 'function' is none of system",
         ),
         ("messages", {"messages": [TURNS[0], {"role": "assistant"}]}, "messages[1]: field 'content' is missing"),
         (
             "messages",
-            {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
-            "'content' is a list, where text",
+            {"messages": [TURNS[0], TURNS[1] | {"weight": 0.5}]},
+            "messages[1]: field 'weight' is 0.5, where 0",
+        ),
+        ("messages", {"messages": [TURNS[0], TURNS[1] | {"weight": []}]}, "messages[1]: field 'weight' is [], where 0"),
+        (
+            "messages",
+            {"messages": [TURNS[0], TURNS[1] | {"reasoning_content": 1}]},
+            "messages[1]: field 'reasoning_content' is a number, where text is needed",
         ),
         (
             "messages",
-            {"messages": [TURNS[0], {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
-            "messages[1]: field 'tool_calls'",
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+            "messages[0]: content[0] is of type 'image_url': only 'text', with a text, can be trained on",
         ),
-        ("messages", {"messages": [TURNS[0], TURNS[1] | {"weight": 0}]}, "messages[1]: field 'weight'"),
-        ("messages", {"messages": TURNS, "tools": [{"name": "f"}]}, "field 'tools'"),
-        *(
-            (
-                "sharegpt",
-                {"conversations": [*SHARED, {"from": name, "value": "{}"}]},
-                f"conversations[2]: from {name!r}: tool calls cannot be trained on yet",
-            )
-            for name in ("function_call", "observation", "tool")
+        ("messages", {"messages": [{"role": "user", "content": ["x"]}]}, "content[0] is text, where an object"),
+        (
+            "messages",
+            {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+            "messages[0]: content[0] is of type 'text': only 'text', with a text",
         ),
-        ("sharegpt", {"conversations": SHARED, "tools": "[{}]"}, "field 'tools': tool calls cannot be trained on yet"),
+        (
+            "messages",
+            {"messages": "[{'role': 'user'}]"},
+            "field 'messages' is text, but not valid JSON: Expecting property",
+        ),
+        ("messages", {"messages": "hi"}, "field 'messages' is text, where a list is needed"),
+        ("messages", {"messages": TURNS, "system": 1}, "field 'system' is a number, where text is needed"),
         (
             "sharegpt",
             {"conversations": [{"from": "bing", "value": "x"}]},
-            "conversations[0]: from 'bing' is none of human, user, gpt",
+            "conversations[0]: from 'bing' is none of system, developer, user, human, assistant, gpt",
         ),
         ("sharegpt", {"conversations": TURNS}, "conversations[0]: field 'from' is missing; there is 'role', 'content'"),
         ("sharegpt", {"conversations": [{"from": "human"}]}, "conversations[0]: field 'value' is missing"),
@@ -139,8 +185,8 @@ def test_a_row_becomes_messages(format, value, messages):
         ("prompt-completion", {"prompt": {"role": "user"}, "completion": "x"}, "'prompt' is an object, where text"),
         ("prompt-completion", {"prompt": ["x"], "completion": "x"}, "prompt[0]: is text, where an object with role"),
         ("prompt-completion", {"prompt": [], "completion": "x"}, "there is no message of the user"),
-        ("prompt-completion", {"prompt": TURNS, "completion": "x"}, "field 'prompt' holds an answer"),
-        ("prompt-completion", {"prompt": "x", "completion": "y", "tools": ["f"]}, "field 'tools'"),
+        ("text", {}, "field 'text' is missing; there is no field at all"),
+        ("text", {"text": ["x"]}, "field 'text' is a list, where text is needed"),
     ],
 )
 def test_a_row_that_does_not_fit_says_which_field_is_to_blame(format, value, message):
@@ -187,6 +233,6 @@ def test_detection_goes_by_the_majority_and_says_why():
     assert (format.name, why) == ("messages", "2 of the first 3 readable rows look like it")
     format, why = detect([{"conversations": SHARED}, {"conversations": SHARED}, {"conversations": TURNS}], {})
     assert (format.name, why) == ("sharegpt", "2 of the first 3 readable rows look like it")
-    format, why = detect([{"text": "x"}], {})
+    format, why = detect([{"content": "x"}], {})
     assert (format.name, why) == ("alpaca", "no row looks like a known format")
     assert detect([], {})[0].name == "alpaca"

@@ -28,6 +28,17 @@ DATASET: dict[str, Any] = {
         "rows": 890, "validationRows": 100, "tokens": 45_678, "supervisedTokens": 22_839,
         "histogram": [0, 5, 10] + [0] * (len(LENGTH_EDGES) - 3) + [1],
     },
+    "labels": [{"label": "退款", "rows": 712}, {"label": "shipping", "rows": 178}],
+    "examples": [
+        {
+            "row": 7, "tokens": 1_012, "supervisedTokens": 9,
+            "pieces": [
+                {"text": "<|im_start|>user\n在吗?<|im_end|>\n<|im_start|>assistant\n", "supervised": False},
+                {"text": "在的。<|im_end|>", "supervised": True},
+                {"text": "\n", "supervised": False},
+            ],
+        }
+    ],
     "findings": [{"code": "empty-output", "message": "no answer", "policy": "drop", "count": 10, "fix": "write one"}],
 }  # fmt: skip
 SAMPLES: list[dict[str, Any]] = [
@@ -113,7 +124,7 @@ def test_it_says_what_came_of_the_run() -> None:
     for said in (
         "support-bot", "lora on A10 · 189 steps · 61 s", "validation loss before 2.5", "validation loss after 0.75",
         "training loss 0.4321", "supervised tokens 1,234,567", "20.0 GiB",
-        "1,000 rows read, 990 used, 890 to train on and 100 to validate; 45,678 tokens, 22,839 of them supervised",
+        "rows read 1,000 used 990 to train on, to validate 890, 100", "supervised 50 % 22,839 of 45,678",
         "empty-output no answer drop 10 write one", "torch 2.9.0",
     ):  # fmt: skip
         assert said in text, said
@@ -150,7 +161,19 @@ def test_a_prompt_of_ones_own_has_no_reference(sample: dict[str, Any]) -> None:
 def test_it_shows_the_lengths_of_the_rows() -> None:
     text = text_of(page())
     assert "tokens rows 17-32 5 33-64 10 65-128 0" in text
-    assert "> 32768 1" in text
+    assert "> 32,768 1 longer than the cutoff of 512 tokens" in text
+
+
+def test_it_marks_what_the_loss_is_on() -> None:
+    html = page()
+    assert re.findall("<mark>(.*?)</mark>", html, re.DOTALL)[1:] == ["在的。&lt;|im_end|&gt;"]
+    assert "row 7 · 1,012 tokens, 9 of them supervised <|im_start|>user 在吗?<|im_end|> <|im_start|>" in text_of(html)
+
+
+def test_it_shows_how_often_each_label_is_there() -> None:
+    assert "answer rows 退款 712 shipping 178" in text_of(page())
+    many = [{"label": f"L{n}", "rows": 100 - n} for n in range(25)]
+    assert "L19 81 and 5 more" in text_of(page(dataset=DATASET | {"labels": many}))
 
 
 def test_it_draws_a_curve_of_what_was_measured() -> None:
@@ -175,12 +198,17 @@ def test_numbers_that_are_not_finite_are_left_out_of_the_curves() -> None:
             ]
         ),
         page(
+            dataset=DATASET
+            | {"labels": [{"label": EVIL, "rows": 1}]}
+            | {"examples": [DATASET["examples"][0] | {"pieces": [{"text": EVIL, "supervised": True}]}]}
+        ),
+        page(
             dataset=DATASET | {"findings": [dict.fromkeys(("code", "message", "policy", "fix"), EVIL) | {"count": 1}]}
         ),
         page(run=RUN.model_copy(update={"versions": {EVIL: EVIL}})),
         page(plan=plan_of().model_copy(update={"gpu": plan_of().gpu.model_copy(update={"type": EVIL})})),
     ],
-    ids=["title", "sample", "finding", "version", "gpu"],
+    ids=["title", "sample", "data", "finding", "version", "gpu"],
 )
 def test_what_people_wrote_is_text_and_no_markup(html: str) -> None:
     reader = read(html)
@@ -193,7 +221,7 @@ def test_a_run_with_little_to_tell_has_a_page_too() -> None:
         update={"eval_loss": None, "eval_loss_before": None, "peak_memory_bytes": None, "versions": {}}
     )
     text = text_of(page(run=run, metrics=[], dataset={"rows": 3, "usedRows": 2}, samples=[]))
-    assert "3 rows read, 2 used." in text
+    assert "rows read 3 used 2 To reproduce" in text
     assert "Answers before and after" not in text
     assert "validation loss" not in text
 
@@ -214,4 +242,4 @@ def test_what_was_unusual_is_said(change: dict[str, Any], said: str) -> None:
 
 def test_a_real_datasets_statistics_have_a_place() -> None:
     statistics = data_of().model_dump(mode="json", by_alias=True)
-    assert "1,000 to train on and 0 to validate" in text_of(page(dataset=DATASET | {"statistics": statistics}))
+    assert "to train on, to validate 1,000, 0" in text_of(page(dataset=DATASET | {"statistics": statistics}))

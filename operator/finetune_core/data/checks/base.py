@@ -1,9 +1,8 @@
 """What a check is."""
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import Task
@@ -13,21 +12,8 @@ Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An example under examination; it is tokenized only once, and not before a check needs it."""
-
-    example: Example
-    encode: Callable[[Example], Tokenized]
-
-    @cached_property
-    def tokens(self) -> Tokenized:
-        """The example in tokens."""
-        return self.encode(self.example)
-
-
-@dataclass(frozen=True)
 class Context:
-    """What a check may know beside the row."""
+    """What a check may know beside the row. It travels to other processes."""
 
     cutoff_length: int
     exact: bool
@@ -35,10 +21,29 @@ class Context:
     validation: Set[bytes]
     """``exchange_digest`` of each validation row."""
     task: Task | None
+    thresholds: Mapping[FindingCode, float] = field(default_factory=dict)
+    """Of every check that has one."""
+    common: Set[str] = frozenset()
+    """Pieces of text that many of the first rows share: a prompt's, not the row's own."""
 
 
-RowCheck = Callable[[Candidate], str | None]
-"""Says what is wrong with the row, or None."""
+RowCheck = Callable[[Example], str | None]
+"""Says what is wrong with the row, or None. Knows nothing of other rows, so that rows are looked at in any process."""
+
+TokenCheck = Callable[[Tokenized], str | None]
+"""The same, of the row's tokens."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A check of rows against those before them."""
+
+    fact: Callable[[Example], bytes]
+    """What has to be known of a row to compare it; as a RowCheck, it runs in any process."""
+    compare: Callable[[Sequence[int], Sequence[bytes]], Sequence[int]]
+    """Called with the next rows' numbers and facts, in order: the earlier row that each collides with, or 0."""
+    says: str
+    """What is wrong with the row then, with ``{}`` for the earlier row's number."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,19 @@ class SetCheck:
 
     judge: Callable[[int], str | None]
     """Says what is wrong with the dataset, given the number of usable rows, or None."""
-    see: Callable[[Candidate], None] | None = None
-    """Called with each usable row before that, to count."""
+    fact: Callable[[Example], Any] | None = None
+    """What counts of a row, or None if nothing does; as a RowCheck, it runs in any process."""
+    add: Callable[[Any], None] | None = None
+    """Called with the fact of each usable row that has one, in order."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that can be wrong with a dataset."""
+    """One thing that can be wrong with a dataset.
+
+    It has one of the four makers, which are called anew for each dataset; with none of them, it is reading the row
+    that finds it.
+    """
 
     code: FindingCode
     policy: Policy
@@ -61,11 +72,15 @@ class Check:
     message: str
     fix: str
     row: Callable[[Context], RowCheck] | None = None
-    """Makes the check of single rows; a check that remembers earlier rows is made anew for each dataset."""
+    tokens: Callable[[Context], TokenCheck] | None = None
+    comparison: Callable[[Context], Comparison] | None = None
     dataset: Callable[[Context], SetCheck] | None = None
-    """Makes the check of the dataset as a whole. With neither, it is reading the row that finds it."""
-    enforced_above: float | None = None
-    """Share of rows above which the default policy becomes enforce."""
+    threshold: float | None = None
+    """Default of the number that the check decides by; ``dataset.thresholds`` overrides it."""
+    measure: str = ""
+    """What the threshold counts, and from where on the check finds something: ``words, up to``."""
+    enforced_above_threshold: bool = False
+    """The threshold is a share of the rows: above it, the default policy becomes enforce."""
 
     @property
     def severity(self) -> Severity:
@@ -78,9 +93,9 @@ def stateless(check: RowCheck) -> Callable[[Context], RowCheck]:
     return lambda context: check
 
 
-def locate(candidate: Candidate, find: Callable[[str], str | None], *roles: Role) -> str | None:
+def locate(example: Example, find: Callable[[str], str | None], *roles: Role) -> str | None:
     """The first message of these roles in which ``find`` sees something, and what it sees."""
-    for number, message in enumerate(candidate.example.messages, start=1):
+    for number, message in enumerate(example.messages, start=1):
         if message.role in roles and (seen := find(message.content)) is not None:
             return f"message {number}, of the {message.role}, {seen}"
     return None

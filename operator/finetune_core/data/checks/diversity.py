@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 
-from finetune_core.data.checks.base import Candidate, Check, Context, SetCheck
+from finetune_core.data.checks.base import Check, Context, SetCheck
+from finetune_core.data.example import Example
 
 _MOST = 0.6
 """Share of the questions that may open alike. The course's example has all (part 3.4, problem 2), nine in ten is the
@@ -13,6 +14,7 @@ _LEAST_QUESTIONS = 20
 """With fewer there is no telling."""
 
 _LINES_REMEMBERED = 10_000
+_LINE_CHARACTERS = 100
 
 _OPENING = re.compile(
     r"\W*(?:(?P<other>[\u3040-\u9fff\uac00-\ud7af]{2})|(?P<latin>[^\W\d_\u3040-\u9fff\uac00-\ud7af]+))"
@@ -27,33 +29,41 @@ def repeated_opening(context: Context) -> SetCheck:
     numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. The first 10,000
     lines are remembered.
     """
-    lines: set[int] = set()
+    lines: set[str] = set()
     openings: dict[str, Counter[str]] = {"other": Counter(), "latin": Counter()}
 
-    def see(candidate: Candidate) -> None:
-        question = next(message.content for message in candidate.example.messages if message.role == "user")
-        line = hash(_NUMBER.sub("", question.lstrip().partition("\n")[0]))
+    def fact(example: Example) -> tuple[str, str, str] | None:
+        question = next(iter(example.contents("user")), "")
+        found = _OPENING.match(question)
+        if found is None or found.lastgroup is None:
+            return None
+        line = _NUMBER.sub("", question.lstrip().partition("\n")[0])[:_LINE_CHARACTERS]
+        return line, found.lastgroup, found[found.lastgroup].lower()
+
+    def add(fact: tuple[str, str, str]) -> None:
+        line, script, opening = fact
         if line in lines:
             return
         if len(lines) < _LINES_REMEMBERED:
             lines.add(line)
-        if (found := _OPENING.match(question)) and found.lastgroup:
-            openings[found.lastgroup][found[found.lastgroup].lower()] += 1
+        openings[script][opening] += 1
 
     def judge(used_rows: int) -> str | None:
         for counts in openings.values():
             total = counts.total()
             for opening, count in counts.most_common(1):
-                if total >= _LEAST_QUESTIONS and count > _MOST * total:
+                if total >= _LEAST_QUESTIONS and count > context.thresholds["repeated-opening"] * total:
                     return f"{count / total:.0%} of {total:,} different questions begin with {opening!r}"
         return None
 
-    return SetCheck(judge, see)
+    return SetCheck(judge, fact, add)
 
 
 REPEATED_OPENING = Check(
     code="repeated-opening",
     policy="warn",
+    threshold=_MOST,
+    measure="share of the questions that begin alike, above",
     message="most questions begin alike",
     fix="ask in the ways that people do: 查询订单的方法, 我想退货, 订单在哪里看",
     dataset=repeated_opening,

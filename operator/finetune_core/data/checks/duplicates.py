@@ -1,50 +1,65 @@
 """Rows that are there twice, in this set or across the border to the validation set."""
 
 import hashlib
+from collections.abc import Sequence
 
-from finetune_core.data.checks.base import Candidate, Check, Context, RowCheck
-from finetune_core.data.example import example_digest, exchange_digest
+import numpy as np
+
+from finetune_core.data.checks.base import Check, Comparison, Context, RowCheck
+from finetune_core.data.example import Example, example_digest, exchange_digest
+from finetune_core.data.first_seen import FirstSeen
 
 
-def exact_duplicate(context: Context) -> RowCheck:
-    """The same messages as an earlier row's; about 110 bytes are kept for each row."""
-    first_seen: dict[bytes, int] = {}
+def exact_duplicate(context: Context) -> Comparison:
+    """The same messages as an earlier row's; 8 bytes of a digest are kept for each row."""
+    seen = FirstSeen()
 
-    def check(candidate: Candidate) -> str | None:
-        number = candidate.example.number
-        first = first_seen.setdefault(example_digest(candidate.example), number)
-        return None if first == number else f"the same as row {first}"
+    def fact(example: Example) -> bytes:
+        return example_digest(example)[:8]
 
-    return check
+    def compare(numbers: Sequence[int], facts: Sequence[bytes]) -> Sequence[int]:
+        rows = np.array(numbers, np.uint32)
+        first = seen.put(np.frombuffer(b"".join(facts), np.uint64), rows)
+        return list(map(int, np.where(first == rows, 0, first)))
+
+    return Comparison(fact, compare, "the same as row {}")
 
 
 def validation_leak(context: Context) -> RowCheck:
     """The same question and answer as a validation row's."""
 
-    def check(candidate: Candidate) -> str | None:
-        leaks = context.validation and exchange_digest(candidate.example) in context.validation
+    def check(example: Example) -> str | None:
+        leaks = context.validation and exchange_digest(example) in context.validation
         return "question and answer are in the validation set" if leaks else None
 
     return check
 
 
-def conflicting_output(context: Context) -> RowCheck:
+def conflicting_output(context: Context) -> Comparison:
     """The same conversation up to the last answer as an earlier row's, and another answer.
 
-    Capitals, blanks and the marks at the ends make no difference; about 220 bytes are kept for each row.
+    Capitals, blanks and the marks at the ends make no difference; 8 bytes of a digest of each are kept for each row.
     """
-    first_seen: dict[bytes, tuple[int, int]] = {}
+    questions, exchanges = FirstSeen(), FirstSeen()
 
-    def check(candidate: Candidate) -> str | None:
-        *asked, answer = candidate.example.messages
-        question = hashlib.blake2b(digest_size=12)
+    def fact(example: Example) -> bytes:
+        *asked, answer = example.messages
+        digest = hashlib.blake2b(digest_size=8)
         for message in asked:
-            question.update(f"{message.role}\0{_plain(message.content)}\0".encode())
-        seen = (candidate.example.number, hash(_plain(answer.content)))
-        first = first_seen.setdefault(question.digest(), seen)
-        return None if first[1] == seen[1] else f"the question is row {first[0]}'s, the answer is another"
+            digest.update(f"{message.role}\0{_plain(message.content)}\0".encode())
+        # A row without a question, which is a plain text, conflicts with none.
+        question = digest.digest() if asked else example_digest(example)[:8]
+        digest.update(_plain(answer.content).encode())
+        return question + digest.digest()
 
-    return check
+    def compare(numbers: Sequence[int], facts: Sequence[bytes]) -> Sequence[int]:
+        rows = np.array(numbers, np.uint32)
+        question, exchange = np.frombuffer(b"".join(facts), np.uint64).reshape(-1, 2).T
+        asked_first = questions.put(question, rows)
+        answered_first = exchanges.put(exchange, rows)
+        return list(map(int, np.where(answered_first != asked_first, asked_first, 0)))
+
+    return Comparison(fact, compare, "the question is row {}'s, the answer is another")
 
 
 def _plain(text: str) -> str:
@@ -57,7 +72,7 @@ EXACT_DUPLICATE = Check(
     policy="drop",
     message="the row is there twice",
     fix="remove the copies: what is repeated is learned by heart, and weighs more than the rest",
-    row=exact_duplicate,
+    comparison=exact_duplicate,
 )
 
 VALIDATION_LEAK = Check(
@@ -73,5 +88,5 @@ CONFLICTING_OUTPUT = Check(
     policy="warn",
     message="the question is there with different answers",
     fix="keep the best answer, or put what decides between them into the question",
-    row=conflicting_output,
+    comparison=conflicting_output,
 )

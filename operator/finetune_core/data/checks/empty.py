@@ -1,18 +1,22 @@
 """Turns that say nothing."""
 
-from finetune_core.data.checks.base import Candidate, Check, locate, stateless
+from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.example import Example
 
 
-def empty_output(candidate: Candidate) -> str | None:
+def empty_output(example: Example) -> str | None:
     """An answer of the assistant is blank, or there is none."""
-    if not candidate.example.contents("assistant"):
+    if not example.contents("assistant"):
         return "there is no answer"
-    return locate(candidate, _blank, "assistant")
+    for number, message in enumerate(example.messages, start=1):
+        if message.role == "assistant" and not message.calls and _blank(message.content):
+            return f"message {number}, of the assistant, is blank"
+    return None
 
 
-def empty_instruction(candidate: Candidate) -> str | None:
+def empty_instruction(example: Example) -> str | None:
     """A message of the user is blank."""
-    return locate(candidate, _blank, "user")
+    return locate(example, _blank, "user")
 
 
 def _blank(text: str) -> str | None:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from finetune_core.data.checks.base import Candidate, Check, locate, stateless
+from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.example import Example
 
 # ---- secrets
 
@@ -70,12 +71,12 @@ _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@
 _GUESSABLE = re.compile(r"passw|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey", re.IGNORECASE)
 
 
-def secret(candidate: Candidate) -> str | None:
+def secret(example: Example) -> str | None:
     """Keys, tokens and passwords that look real: the service's form, and ``_MIN_ENTROPY`` where there is none.
 
     The message names the kind and never the secret.
     """
-    return locate(candidate, _secret, "system", "user", "assistant")
+    return locate(example, _secret, "system", "user", "assistant")
 
 
 def _secret(text: str) -> str | None:
@@ -147,13 +148,13 @@ _CARD = re.compile(
 )
 
 
-def pii(candidate: Candidate) -> str | None:
+def pii(example: Example) -> str | None:
     """E-mail addresses, telephone numbers, resident ids and payment cards; the message names the kind only.
 
     Reserved domains (RFC 2606), mailboxes of functions, hotlines (400, 800, toll-free) and numbers kept for fiction
     (555-0100 to 555-0199) are nobody's.
     """
-    return locate(candidate, _personal, "system", "user", "assistant")
+    return locate(example, _personal, "system", "user", "assistant")
 
 
 def _personal(text: str) -> str | None:
@@ -259,13 +260,13 @@ _TICKET = re.compile(
 _NUMBERED = re.compile("[A-Z]-?[0-9]{2}")
 
 
-def internal_reference(candidate: Candidate) -> str | None:
+def internal_reference(example: Example) -> str | None:
     """An answer that names internal documents, intranet hosts or tickets: the reader cannot open them.
 
     根据我们的内部文档XYZ: the course's part 3.4, problem 1. Numbers like UTF-8 or RTX-3060 are tickets only where
     a word says so; hosts are told by names that no public registry gives out.
     """
-    return locate(candidate, _internal, "assistant")
+    return locate(example, _internal, "assistant")
 
 
 def _internal(text: str) -> str | None:

@@ -2,7 +2,8 @@
 
 import re
 
-from finetune_core.data.checks.base import Candidate, Check, Context, RowCheck, locate, stateless
+from finetune_core.data.checks.base import Check, Context, RowCheck, locate, stateless
+from finetune_core.data.example import Example
 
 _HEAD = 100
 _TAIL = 40
@@ -65,13 +66,13 @@ _SHORT = 13
 """Words. A longer answer may begin with 可能 and go on with what to do about it."""
 
 
-def hedged_output(candidate: Candidate) -> str | None:
+def hedged_output(example: Example) -> str | None:
     """An answer that does not stand by itself: said so in so many words, or a short one that begins with "maybe".
 
     好像是这样 is the course's example of what is not accurate (part 3.2).
     """
-    found = locate(candidate, _hedge, "assistant")
-    translated = found is not None and any(map(_TRANSLATION.search, candidate.example.contents("user")))
+    found = locate(example, _hedge, "assistant")
+    translated = found is not None and any(map(_TRANSLATION.search, example.contents("user")))
     return None if translated else found
 
 
@@ -136,11 +137,11 @@ def terse_output(context: Context) -> RowCheck:
     Labels are meant to be short: questions that ask for one are passed over, and so is all data for classification.
     """
 
-    def check(candidate: Candidate) -> str | None:
-        answer = candidate.example.messages[-1].content
-        if len(answer) > 60 or context.task == "classification":
+    def check(example: Example) -> str | None:
+        answer = example.messages[-1].content
+        if len(answer) > 60 or context.task == "classification" or example.plain:
             return None
-        question = candidate.example.contents("user")[-1]
+        question = example.contents("user")[-1]
         if _LABEL_WANTED.search(question):
             return None
         stripped = answer.strip().replace("’", "'")
@@ -148,7 +149,12 @@ def terse_output(context: Context) -> RowCheck:
             return f"the answer is {stripped[:20]!r}"
         if stripped.rstrip("?？。.") in question:
             return None  # which is an echo
-        if _OPEN.search(question) and _size(stripped) <= _TERSE and not _CONCRETE.search(stripped) and _size(stripped):
+        if (
+            _OPEN.search(question)
+            and _size(stripped) <= context.thresholds["terse-output"]
+            and not _CONCRETE.search(stripped)
+            and _size(stripped)
+        ):
             return f"the answer to an open question is {stripped[:40]!r}"
         return None
 
@@ -189,9 +195,9 @@ _REFUSAL = re.compile(
 )
 
 
-def refusal(candidate: Candidate) -> str | None:
+def refusal(example: Example) -> str | None:
     """An answer that declines as an assistant does: "As an AI language model I cannot", 作为一个AI，我无法."""
-    return locate(candidate, _refusal, "assistant")
+    return locate(example, _refusal, "assistant")
 
 
 def _refusal(text: str) -> str | None:
@@ -212,9 +218,11 @@ _ECHO_RATIO = 1.2
 """The answer is the question and at most a fifth more."""
 
 
-def echo(candidate: Candidate) -> str | None:
+def echo(example: Example) -> str | None:
     """The answer is the question again, whole or with a few words around it."""
-    question, answer = candidate.example.contents("user")[-1].strip(), candidate.example.messages[-1].content.strip()
+    if example.plain:
+        return None
+    question, answer = example.contents("user")[-1].strip(), example.messages[-1].content.strip()
     if not 0.7 * len(question) <= len(answer) <= 1.4 * len(question) + 8:
         return None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
@@ -243,6 +251,8 @@ HEDGED_OUTPUT = Check(
 TERSE_OUTPUT = Check(
     code="terse-output",
     policy="warn",
+    threshold=_TERSE,
+    measure="words of an answer to an open question, up to",
     message="the answer is curt",
     fix="add the steps, conditions or an example; for labels, set dataset.task to classification (--task)",
     row=terse_output,

@@ -2,7 +2,8 @@
 
 import re
 
-from finetune_core.data.checks.base import Candidate, Check, locate, stateless
+from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.example import Example
 
 # Code is quoted, and may hold any markup.
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
@@ -63,10 +64,10 @@ _SUSPECT = re.compile(f"[\ufffd锟烫屯\xa1-\xff{_LEADS}]")
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
 
-def html_markup(candidate: Candidate) -> str | None:
+def html_markup(example: Example) -> str | None:
     """HTML tags, comments and entities outside code, where the question is not about web pages."""
-    found = locate(candidate, _markup, "system", "user", "assistant")
-    return None if found is None or any(map(_ABOUT_MARKUP.search, candidate.example.contents("user"))) else found
+    found = locate(example, _markup, "system", "user", "assistant")
+    return None if found is None or any(map(_ABOUT_MARKUP.search, example.contents("user"))) else found
 
 
 def _markup(text: str) -> str | None:
@@ -76,9 +77,9 @@ def _markup(text: str) -> str | None:
     return found and f"holds {found[0][:40]}"
 
 
-def control_characters(candidate: Candidate) -> str | None:
+def control_characters(example: Example) -> str | None:
     """Characters that are not seen but trained on: control codes, zero-width spaces, private use."""
-    return locate(candidate, _control, "system", "user", "assistant")
+    return locate(example, _control, "system", "user", "assistant")
 
 
 def _control(text: str) -> str | None:
@@ -87,13 +88,18 @@ def _control(text: str) -> str | None:
     return found and f"holds U+{ord(found[0]):04X} at character {found.start() + 1}"
 
 
-def mojibake(candidate: Candidate) -> str | None:
+def without_control_characters(text: str) -> str:
+    """The text without them; the same object where there are none."""
+    return text if _control(text) is None else _CONTROL.sub("", text)
+
+
+def mojibake(example: Example) -> str | None:
     """Bytes that were read in the wrong encoding, proven by reading them back.
 
     Four ways, the ones met in practice with Chinese and English: UTF-8 read as Latin-1 or Windows-1252 (``â€™``), UTF-8
     read as GBK (``浣犲ソ``), GBK read as Latin-1 (``ÄãºÃ``), and what no decoder could read.
     """
-    return locate(candidate, _misread, "system", "user", "assistant")
+    return locate(example, _misread, "system", "user", "assistant")
 
 
 def _misread(text: str) -> str | None:
@@ -140,7 +146,7 @@ CONTROL_CHARACTERS = Check(
     code="control-characters",
     policy="warn",
     message="there are characters that nobody sees",
-    fix="remove them: the model would learn to write them",
+    fix="remove them (ftj lint --fix does): the model would learn to write them",
     row=stateless(control_characters),
 )
 

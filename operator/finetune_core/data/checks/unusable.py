@@ -8,7 +8,9 @@ ENFORCED_ABOVE = 0.05
 UNREADABLE_ROW = Check(
     code="unreadable-row",
     policy="drop",
-    enforced_above=ENFORCED_ABOVE,
+    threshold=ENFORCED_ABOVE,
+    measure="share of the rows, above",
+    enforced_above_threshold=True,
     message="the row cannot be read",
     fix="write each row as one JSON object in UTF-8, with a JSON library and not by hand",
 )
@@ -16,7 +18,9 @@ UNREADABLE_ROW = Check(
 WRONG_SCHEMA = Check(
     code="wrong-schema",
     policy="drop",
-    enforced_above=ENFORCED_ABOVE,
+    threshold=ENFORCED_ABOVE,
+    measure="share of the rows, above",
+    enforced_above_threshold=True,
     message="the row does not fit the format",
     fix="name the format (dataset.format, --format), or rename fields with dataset.columns",
 )

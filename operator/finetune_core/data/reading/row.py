@@ -54,6 +54,22 @@ def parse_object(number: int, raw: bytes) -> RawRow:
     return RawRow(number, None, problem)
 
 
+def parse_json(text: str) -> Any:
+    """Read JSON that is a text within a row.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}") from error
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    _refuse_hostile({"": value}, text.encode())
+    return value
+
+
 def kind_of(value: object) -> str:
     """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}

@@ -1,0 +1,91 @@
+"""What is seen in rows that needs no other rows: the part of the examination that any process can do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.job import DatasetFormat
+from finetune_core.data.checks import CHECKS, Context
+from finetune_core.data.estimate import TokenCount, estimate
+from finetune_core.data.example import Example, WrongSchema
+from finetune_core.data.formats import named, to_example
+
+Readable = tuple[int, Mapping[str, Any]]
+"""A row's number and fields."""
+
+Found = tuple[FindingCode, str]
+"""What is wrong with a row."""
+
+_UNREAD = Example(0, ())
+"""In the place of a row that does not fit the format: it is left out, and no fact of it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was seen in a chunk of rows: a column for each check, with one entry per row."""
+
+    found: dict[int, list[Found]] = field(default_factory=dict)
+    """By the row's place in the chunk: what is wrong with it, up to the first that rejects it."""
+    compared: dict[FindingCode, list[bytes]] = field(default_factory=dict)
+    """``Comparison.fact`` of each row."""
+    counted: dict[FindingCode, list[Any]] = field(default_factory=dict)
+    """``SetCheck.fact`` of each row."""
+    lengths: list[TokenCount] = field(default_factory=list)
+    """Estimated, where there is no tokenizer."""
+
+
+class Inspector:
+    """The format, the checks of single rows, and the facts that the other checks need; it travels to processes."""
+
+    def __init__(
+        self,
+        context: Context,
+        policies: Mapping[FindingCode, Policy],
+        format: DatasetFormat,
+        columns: Mapping[str, str],
+    ) -> None:
+        self._made_of = (context, policies, format, columns)
+        self._format = named(format)
+        self._columns = columns
+        active = [check for check in CHECKS if policies[check.code] != "ignore"]
+        self._rows = [
+            (check.code, policies[check.code] in ("enforce", "drop"), check.row(context))
+            for check in active
+            if check.row
+        ]
+        self._facts = [(check.code, check.comparison(context).fact) for check in active if check.comparison]
+        of_sets = [(check.code, check.dataset(context).fact) for check in active if check.dataset]
+        self._counts = [(code, fact) for code, fact in of_sets if fact]
+        self._estimates = not context.exact
+
+    def __reduce__(self) -> tuple[type["Inspector"], tuple[Any, ...]]:
+        return Inspector, self._made_of
+
+    def __call__(self, rows: Sequence[Readable]) -> Inspection:
+        """Look at a chunk."""
+        inspection = Inspection()
+        examples = [_UNREAD] * len(rows)
+        for place, (number, value) in enumerate(rows):
+            try:
+                examples[place] = to_example(number, value, self._format, self._columns)
+            except WrongSchema as problem:
+                inspection.found[place] = [("wrong-schema", str(problem))]
+            else:
+                if found := list(self._look(examples[place])):
+                    inspection.found[place] = found
+        for code, fact in self._facts:
+            inspection.compared[code] = [fact(example) if example.number else b"" for example in examples]
+        for code, count in self._counts:
+            inspection.counted[code] = [count(example) if example.number else None for example in examples]
+        if self._estimates:
+            inspection.lengths.extend(map(estimate, examples))
+        return inspection
+
+    def _look(self, example: Example) -> Iterator[Found]:
+        for code, rejects, check in self._rows:
+            message = check(example)
+            if message is not None:
+                yield code, message
+                if rejects:
+                    return
