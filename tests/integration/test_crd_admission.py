@@ -49,6 +49,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "maxRows": 100,
             "validation": {"uri": "https://data.example.com:8443/held-out.jsonl?a=b", **S3, "sha256": "0" * 64},
             "quality": {"empty-output": "warn", "over-length": "ignore"},
+            "thresholds": {"near-duplicate": 0.9},
         },
         "gpu": {"type": "A100-80GB"},
         "output": {"uri": "s3://models/support-bot", **S3, "overwrite": True},
