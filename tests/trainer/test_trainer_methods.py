@@ -15,6 +15,7 @@ from transformers import LlamaForCausalLM
 
 from finetune_core.api import Plan
 from finetune_core.contract import TrainerConfig, parse_stage
+from finetune_core.data import Example, Message
 from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer
 from finetune_trainer.rows import Order
@@ -192,9 +193,7 @@ def textbook_run(config: TrainerConfig, model: LlamaForCausalLM) -> list[dict[st
     settings = config.hyperparameters
     encoder = ChatEncoder(make_tokenizer())
     rows = [
-        encoder.encode(
-            [{"role": "user", "content": row["instruction"]}, {"role": "assistant", "content": row["output"]}]
-        )
+        encoder.encode(Example(1, (Message("user", row["instruction"]), Message("assistant", row["output"]))))
         for row in TRAIN_ROWS
     ]
     order = Order(len(rows), settings.effective_batch_size, settings.seed)

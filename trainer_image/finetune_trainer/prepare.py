@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from pydantic import ValidationError
 
 from finetune_core.api.job import ValidationFraction
@@ -20,7 +19,6 @@ from finetune_core.data import (
     Example,
     Kept,
     Rules,
-    WrongSchema,
     choose_validation,
     examine,
     exchange_digest,
@@ -31,6 +29,7 @@ from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavai
 from finetune_core.planning import shape_from_config
 from finetune_storage import Data, Folder, fetch, fetch_dataset, open_folder, sha256_of
 from finetune_storage.output import refuse_occupied
+from finetune_trainer.layout import Chat, turns
 from finetune_trainer.rows import RowWriter, read_tokens
 from finetune_trainer.sources import described, rows_of
 from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
@@ -41,7 +40,7 @@ SAMPLE_PROMPTS = "sample-prompts.json"
 ANSWER = "prepare-report.json"
 
 MOST_SAMPLE_PROMPTS = 32
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when the same data would be prepared differently: what older code stored is then made again."""
 
 
@@ -116,6 +115,7 @@ class _KeptRows:
         self.messages_path = local / f"{name}.jsonl"
         self.questions: list[bytes] = []
         self.exchanges: set[bytes] = set()
+        self.unlocated = 0
 
     def __enter__(self) -> "_KeptRows":
         self._tokens = RowWriter(self.tokens_path)
@@ -125,11 +125,14 @@ class _KeptRows:
     def __exit__(self, *_: object) -> None:
         self._tokens.close()
         self._messages.close()
+        if self.unlocated:
+            _say(f"{self.unlocated} answers are not trained on: the chat template drops or rewrites them")
 
     def keep(self, kept: Kept) -> None:
         assert isinstance(kept.tokens, Tokens)
         self._tokens.write(kept.tokens)
-        self._messages.write(json.dumps(_messages(kept.example), ensure_ascii=False) + "\n")
+        self.unlocated += kept.tokens.unlocated
+        self._messages.write(json.dumps(_conversation(kept.example), ensure_ascii=False) + "\n")
         self.questions.append(question_digest(kept.example))
         self.exchanges.add(exchange_digest(kept.example))
 
@@ -139,12 +142,7 @@ def _write_rows(
 ) -> DatasetReport:
     """Both sets' tokens and the sample prompts into ``local``; the report is about the training data."""
     rules = Rules.of(config.dataset_options)
-
-    def encode(example: Example) -> Tokens:
-        try:
-            return encoder.encode(_messages(example))
-        except TemplateError as error:
-            raise WrongSchema(f"the chat template does not accept it: {error}") from error
+    encode = encoder.encode
 
     if held_out is not None:
         with _KeptRows(local, "validation") as validation:
@@ -180,12 +178,13 @@ def _sample_prompts(messages_path: Path, chosen: list[int]) -> Iterator[dict[str
     with messages_path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines):
             messages = json.loads(line)
-            if number in picked and messages[-1]["role"] == "assistant":
+            if number in picked and messages[1:] and messages[-1]["role"] == "assistant":
                 yield {"messages": messages[:-1], "reference": messages[-1]["content"]}
 
 
-def _messages(example: Example) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in example.messages]
+def _conversation(example: Example) -> Chat:
+    """What a sample prompt can be made of: nothing, where a prompt needs more than messages or there is none."""
+    return [] if example.tools or example.plain else list(turns(example.messages))
 
 
 def _read_config(model: Path, uri: str) -> dict[str, Any]:

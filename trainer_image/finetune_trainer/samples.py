@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from finetune_core.api.job import Samples
-from finetune_trainer.template import ChatEncoder, Messages
+from finetune_core.data import Example, Message
+from finetune_trainer.layout import Chat
+from finetune_trainer.template import ChatEncoder
 
 
 def choose_prompts(wanted: Samples, prepared: Path) -> list[dict[str, Any]]:
@@ -22,7 +24,7 @@ def choose_prompts(wanted: Samples, prepared: Path) -> list[dict[str, Any]]:
 
 @torch.no_grad()
 def generate(
-    model: nn.Module, encoder: ChatEncoder, prompts: list[Messages], max_new_tokens: int, device: torch.device
+    model: nn.Module, encoder: ChatEncoder, prompts: list[Chat], max_new_tokens: int, device: torch.device
 ) -> list[str]:
     """The model's most likely answer to each prompt (greedy, so that before and after can be compared)."""
     was_training = model.training
@@ -32,7 +34,7 @@ def generate(
     return answers
 
 
-def _answer(model: nn.Module, encoder: ChatEncoder, prompt: Messages, max_new_tokens: int, device: torch.device) -> str:
+def _answer(model: nn.Module, encoder: ChatEncoder, prompt: Chat, max_new_tokens: int, device: torch.device) -> str:
     tokenizer = encoder.tokenizer
     input_ids = torch.tensor([encoder.prompt(prompt)], device=device)  # (1, prompt tokens)
     output = model.generate(
@@ -51,7 +53,6 @@ def _answer(model: nn.Module, encoder: ChatEncoder, prompt: Messages, max_new_to
 
 def _end_tokens(encoder: ChatEncoder) -> list[int]:
     """The token that ends an assistant's turn in this template, and the tokenizer's own end."""
-    turn = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
-    tokens = encoder.encode(turn)
+    tokens = encoder.encode(Example(1, (Message("user", "?"), Message("assistant", "!"))))
     last = [token for token, supervised in zip(tokens.input_ids, tokens.mask, strict=True) if supervised][-1:]
     return sorted({*last, encoder.tokenizer.eos_token_id} - {None})
