@@ -1,13 +1,14 @@
 """Prepared rows on disk, and the micro-batches that training takes from them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -79,14 +80,52 @@ class RowWriter:
         self._waiting = []
 
 
-def read_tokens(path: Path) -> Iterator[Tokens]:
+def read_tokens(path: Path, places: Iterable[int] | None = None) -> Iterator[Tokens]:
+    """The rows at these places of an Arrow file, or all of them in order."""
+    with pa.memory_map(str(path)) as source:
+        rows = pa.ipc.open_file(source).read_all()
+        for place in range(rows.num_rows) if places is None else places:
+            yield Tokens(rows.column("input_ids")[place].as_py(), rows.column("mask")[place].as_py())
+
+
+class RowCount(NamedTuple):
+    """Counts of a row without its tokens."""
+
+    length: int
+    supervised: int
+    """Tokens that the loss is on; the first of a row is never predicted."""
+
+
+def read_counts(path: Path) -> Iterator[RowCount]:
     """The rows of an Arrow file in order, one batch in memory at a time."""
+    for batch in _batches(path):
+        masks = batch.column("mask")
+        on = masks.flatten().to_numpy(zero_copy_only=False)
+        starts = masks.offsets.to_numpy()[:-1] - masks.offsets[0].as_py()
+        # No row is empty: its chat template writes something, or its text ends with a token.
+        supervised = np.add.reduceat(on, starts, dtype=np.int64) - on[starts]
+        yield from map(RowCount, batch.column("length").to_pylist(), supervised.tolist())
+
+
+def split_file(path: Path, chosen: Set[int], into: Path, others_into: Path) -> None:
+    """Write the rows at the chosen places to one file and the others to another, both in order."""
+    before = 0
+    with (
+        pa.ipc.new_file(str(into), _SCHEMA) as chosen_rows,
+        pa.ipc.new_file(str(others_into), _SCHEMA) as others,
+    ):
+        for batch in _batches(path):
+            wanted = pa.array([place in chosen for place in range(before, before + batch.num_rows)], pa.bool_())
+            chosen_rows.write_batch(batch.filter(wanted))
+            others.write_batch(batch.filter(pc.invert(wanted)))
+            before += batch.num_rows
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(path)) as source:
         file = pa.ipc.open_file(source)
         for number in range(file.num_record_batches):
-            batch = file.get_batch(number)
-            for input_ids, mask in zip(batch.column("input_ids"), batch.column("mask"), strict=True):
-                yield Tokens(input_ids.as_py(), mask.as_py())
+            yield file.get_batch(number)
 
 
 @dataclass(frozen=True)
