@@ -107,6 +107,33 @@ def test_the_split_leaves_no_row_out_and_none_in_both(bench: Bench, messy: Path,
     assert sorted(asked) == sorted(validation)
 
 
+def test_the_report_shows_rows_exactly_as_they_are_trained_on(bench: Bench, tmp_path: Path) -> None:
+    private = {"instruction": "Who is it?", "output": "Write to jane.roe@mail-of-hers.com, she knows all about it."}
+    long = {"instruction": "Say it a thousand times.", "output": "一二三四五六七八九十" * 200}
+    job = bench.job(tmp_path / "output", data=write_rows(tmp_path / "rows.jsonl", [private, long]), validation=0.0)
+    report_of(bench.prepare(job))
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    [shown] = stored["examples"]
+    [tokens] = list(read_tokens(prepared_folder(job) / "train.arrow"))[1:]
+    assert (shown["row"], shown["tokens"], shown["supervisedTokens"]) == (2, tokens.length, tokens.supervised)
+    text = render(long)
+    asked, answer, rest = shown["pieces"]
+    assert [piece["supervised"] for piece in shown["pieces"]] == [False, True, False]
+    assert text.startswith(asked["text"] + "一二三四")
+    assert answer["text"].startswith("一二三四五")
+    assert " … " in answer["text"]
+    assert text.endswith(answer["text"][-100:] + rest["text"])
+
+
+def test_labels_are_counted_and_each_has_its_share_of_the_validation_rows(bench: Bench, tmp_path: Path) -> None:
+    labels = ["退款"] * 80 + ["物流"] * 20
+    rows = [{"instruction": f"第{n * 7919}号工单：{n * n}", "output": label} for n, label in enumerate(labels)]
+    job = bench.job(tmp_path / "output", data=write_rows(tmp_path / "rows.jsonl", rows), validation=0.1)
+    report_of(bench.prepare(job))
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    assert stored["labels"] == [{"label": "退款", "rows": 72}, {"label": "物流", "rows": 18}]
+
+
 def test_no_validation_is_possible(bench: Bench, tmp_path: Path) -> None:
     job = bench.job(tmp_path / "output", validation=0.0)
     statistics = report_of(bench.prepare(job)).statistics
