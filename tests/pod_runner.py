@@ -6,8 +6,9 @@ codes, termination messages, logs, an end in grace. What this cannot show:
 - images: nothing is pulled, the code is this checkout's, and a command is not looked up in an image's file system;
 - isolation: no cgroups (no memory limit, no real OOMKilled), users, read-only roots, capabilities or network; security
   contexts, resources, probes, hooks, init containers and restart policies are not looked at;
-- mounts: a path is not mounted but replaced by a folder's in the values of environment variables. Claims, emptyDirs and
-  Secrets are folders without a size; a Secret is read once, when a pod starts; other volumes are left out;
+- mounts: a path is not mounted but replaced by a folder's in the values of environment variables. Claims, emptyDirs,
+  Secrets and ConfigMaps are folders without a size, the last two read once, when a pod starts; of a ConfigMap the named
+  items, as text; other volumes are left out;
 - scheduling: every pod fits the one node, unless a test holds all of them back; no taints, GPUs or queues;
 - a node that is lost, and pods whose node forgot them.
 """
@@ -363,7 +364,7 @@ class PodRunner:
         message = folder / "termination-log"
         mounts = self._mounts(pod, container, folder)
         if mounts is None:
-            return  # it is Pending until there are such Secrets, as on a node
+            return  # it is Pending until there are such Secrets and ConfigMaps, as on a node
         answer = self.script(pod) if self.script else None
         run: _Run
         if answer is None:
@@ -378,7 +379,7 @@ class PodRunner:
         self._pods[metadata["uid"]] = _Pod(pod, run, message, answer)
 
     def _mounts(self, pod: Json, container: Json, folder: Path) -> dict[str, Path] | None:
-        """Mount paths and the folders that stand for them; None while a Secret is missing."""
+        """Mount paths and the folders that stand for them; None while a Secret or ConfigMap is missing."""
         namespace = pod["metadata"]["namespace"]
         folders: dict[str, Path] = {}
         for volume in pod["spec"].get("volumes", []):
@@ -389,6 +390,10 @@ class PodRunner:
             elif secret := volume.get("secret"):
                 folders[volume["name"]] = self._folder / namespace / "secrets" / secret["secretName"]
                 if not self._fill(folders[volume["name"]], namespace, secret):
+                    return None
+            elif config_map := volume.get("configMap"):
+                folders[volume["name"]] = folder / "volumes" / volume["name"]
+                if not self._lay_out(folders[volume["name"]], namespace, config_map):
                     return None
         for made in folders.values():
             made.mkdir(parents=True, exist_ok=True)
@@ -407,6 +412,18 @@ class PodRunner:
         folder.mkdir(parents=True)
         for key, value in secret.get("data", {}).items():
             (folder / key).write_bytes(base64.b64decode(value))
+        return True
+
+    def _lay_out(self, folder: Path, namespace: str, source: Json) -> bool:
+        """Write the ConfigMap's items behind links, as kubelet does; whether a pod can have them."""
+        status, config_map = self._plane.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{source['name']}")
+        if status != 200 or any(item["key"] not in config_map["data"] for item in source["items"]):
+            return False
+        (folder / "..2026_01_01").mkdir(parents=True)
+        (folder / "..data").symlink_to("..2026_01_01")
+        for item in source["items"]:
+            (folder / "..2026_01_01" / item["path"]).write_text(config_map["data"][item["key"]], encoding="utf-8")
+            (folder / item["path"]).symlink_to(f"..data/{item['path']}")
         return True
 
     def _patch_status(self, path: str, status: Json) -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -99,14 +100,33 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> 
     raise RuntimeError(f"versitygw did not start:\n{log.read_text()[-4000:]}")
 
 
+def make_certificate(folder: Path, names: str = f"IP:{HOST}") -> tuple[Path, Path]:
+    """A certificate that signs itself, and its key.
+
+    Raises:
+        FileNotFoundError: there is no openssl here.
+    """
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=test"
+    options = ["-addext", f"subjectAltName={names}", "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run([*command.split(), *options], check=True, capture_output=True)
+    return certificate, key
+
+
 @contextmanager
-def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve with that handler on a free port; gives the URL."""
+def http_server(
+    handler: type[BaseHTTPRequestHandler], *, certificate: Path | None = None, key: Path | None = None
+) -> Iterator[str]:
+    """Serve with that handler on a free port, over TLS if given a certificate; gives the URL."""
     with ThreadingHTTPServer((HOST, 0), handler) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
-            yield f"http://{HOST}:{server.server_port}"
+            yield f"{'https' if certificate else 'http'}://{HOST}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

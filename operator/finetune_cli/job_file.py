@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 from finetune_core.api import FineTuneJob, Location, read_job
-from finetune_core.api.location import ClaimUri, parse_uri
+from finetune_core.api.location import ClaimUri, ConfigMapUri, parse_uri
 from finetune_core.contract import Place
 from finetune_core.errors import InvalidSpec, SecretMissing
-from finetune_storage.places import volume_of_a_cluster
+from finetune_storage.places import in_a_cluster
 
 LARGEST_JOB_BYTES = 1_500_000
 """What etcd takes for one resource; a larger file is something else."""
@@ -40,8 +40,8 @@ def place_of(location: Location) -> Place:
         InvalidSpec: the location is in a cluster.
         SecretMissing: there is no such folder.
     """
-    if isinstance(parse_uri(location.uri), ClaimUri):
-        raise volume_of_a_cluster(location.uri)
+    if isinstance(parse_uri(location.uri), ClaimUri | ConfigMapUri):
+        raise in_a_cluster(location.uri)
     credentials = None
     if location.secret_name is not None:
         folder = _secrets_folder() / location.secret_name

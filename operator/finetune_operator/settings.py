@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from finetune_core.contract.environment import DEFAULT_DATASET_LIMIT_BYTES
 from finetune_core.errors import InvalidSpec
 
 PREFIX = "FTJ_OPERATOR_"
@@ -61,6 +62,13 @@ class Settings:
 
     prepare_storage: str = "20Gi"
     """Scratch space of a prepare pod: the dataset, its tokens and the model's tokenizer."""
+
+    max_dataset_bytes: int = DEFAULT_DATASET_LIMIT_BYTES
+    """Largest dataset, as it lies there; the scratch space must hold it and its tokens."""
+
+    internal_hosts: tuple[str, ...] = ()
+    """Hosts, by name or address and separated by commas, that datasets may be read from over https though their
+    addresses are internal ones."""
 
     prepare_deadline_seconds: int = 21_600
     """Longest preparation, besides the wait for its pod."""

@@ -3,15 +3,20 @@
 The library's own settings hold: HF_HOME and HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT, the token of a login.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import constants, errors, hf_hub_download, snapshot_download
+from huggingface_hub import HfApi, constants, errors, hf_hub_download, snapshot_download
+from huggingface_hub.hf_api import RepoFile
 
 from finetune_core.api.location import HubUri
 from finetune_core.contract import Place
 from finetune_core.errors import InvalidSpec, NotFound, StorageError
+from finetune_storage.choice import bounded, canonical, choose, is_data
 from finetune_storage.credentials import read_credentials
-from finetune_storage.folder import WEIGHTS_SUFFIX
+from finetune_storage.dataset import Data, measured, refuse_oversize
+from finetune_storage.folder import WEIGHTS_SUFFIX, Entry, checked_path
 from finetune_storage.local import os_errors
 
 # Weights, configuration, tokenizer and chat template. No pickle (*.bin, *.pt) and no code (*.py): loading runs them.
@@ -24,39 +29,99 @@ _HTTP_ERROR: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  #
 
 
 def fetch(place: Place, repository: HubUri, weights: bool = True) -> Path:
-    """The folder of a model, or one file of a dataset, in the hub's cache; downloaded where it is not there yet.
+    """The folder of a model in the hub's cache; downloaded where it is not there yet.
 
     Raises:
-        InvalidSpec: the place names a file of a model, or a dataset without a file.
-        NotFound: the hub has no such repository, revision or file.
+        InvalidSpec: the place names a file of a model, or a dataset.
+        NotFound: the hub has no such repository or revision.
         StorageError: the hub cannot be reached, or does not let us in.
     """
     token = read_credentials(place.credentials).hf_token
-    repo, revision = repository.repo, repository.revision
-    if repository.kind == "model" and repository.path:
+    repo = repository.repo
+    if repository.kind == "dataset":
+        raise InvalidSpec(f"{place.uri} is a dataset, where a model is needed: write hf://org/name")
+    if repository.path:
         raise InvalidSpec(f"{place.uri} names a file of a model: write hf://{repo}, the whole model")
-    if repository.kind == "dataset" and not repository.path:
-        raise InvalidSpec(
-            f"{place.uri} names a dataset without a file: write hf://datasets/{repo}/FILE, such as "
-            f"hf://datasets/{repo}/train.jsonl"
+    with _answers(place.uri):
+        return Path(
+            snapshot_download(
+                repo,
+                revision=repository.revision,
+                token=token,
+                allow_patterns=MODEL_FILES,
+                ignore_patterns=MODEL_DUPLICATES if weights else [*MODEL_DUPLICATES, f"*{WEIGHTS_SUFFIX}"],
+            )
         )
+
+
+def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
+    """One file, or those of a folder or split, in the hub's cache; downloaded where they are not there yet.
+
+    Only files are read: no script of a repository is run, and what its README says of configurations is not known.
+
+    Raises:
+        InvalidSpec: the place names a model.
+        NotFound: the hub has no such repository, revision, file or split.
+        StorageError: the hub cannot be reached or does not let us in, the data is too large, or names leave open
+            what is meant.
+    """
+    token = read_credentials(place.credentials).hf_token
+    repo, revision, path = repository.repo, repository.revision, repository.path
+    if repository.kind == "model":
+        raise InvalidSpec(f"{place.uri} is a model, where a dataset is needed: write hf://datasets/{repo}")
+    if constants.HF_HUB_OFFLINE and not path:
+        raise StorageError(
+            f"{place.uri}: which files it has only the hub can tell, and HF_HUB_OFFLINE forbids to ask: "
+            f"name a file, such as hf://datasets/{repo}/train.jsonl"
+        )
+    names = [path]
+    if not is_data(path) and not constants.HF_HUB_OFFLINE:
+        with _answers(place.uri):
+            api = HfApi(token=token)
+            revision = api.repo_info(repo, repo_type="dataset", revision=revision).sha
+            tree = api.list_repo_tree(repo, repo_type="dataset", revision=revision, recursive=True)
+            files_there = (Entry(file.path, file.size) for file in tree if isinstance(file, RepoFile))
+            entries = bounded(files_there, place.uri)
+        chosen = _named(entries, path, split, place.uri)
+        refuse_oversize(sum(entry.size_bytes for entry in chosen), place.uri)
+        names = [entry.path for entry in chosen]
+    files = [_download(place.uri, repo, checked_path(name, place.uri), revision, token) for name in names]
+    # In the cache a file is a link from snapshots/COMMIT/, to a file beside snapshots.
+    snapshot = files[0].parents[names[0].count("/")]
+    source = f"hf://datasets/{repo}@{snapshot.name}{f'/{path}' if path else ''}"
+    return Data(source, measured(files, source, snapshot.parents[1]))
+
+
+def _download(uri: str, repo: str, name: str, revision: str | None, token: str | None) -> Path:
+    with _answers(uri):
+        about = hf_hub_download(repo, name, repo_type="dataset", revision=revision, token=token, dry_run=True)
+        refuse_oversize(about.file_size or 0, uri)
+        return Path(hf_hub_download(repo, name, repo_type="dataset", revision=revision, token=token))
+
+
+def _named(entries: list[Entry], path: str, split: str, uri: str) -> list[Entry]:
+    """The files meant by ``path``: that file, or folder, or a split of the folder above; empty: of the repository."""
+    if not path:
+        return choose(entries, split, uri)
+    if exact := [entry for entry in entries if entry.path == path]:
+        return exact
+    if below := [entry for entry in entries if entry.path.startswith(f"{path}/")]:
+        return choose(below, split, uri)
+    folder, slash, name = path.rpartition("/")
+    beside = [entry for entry in entries if entry.path.startswith(folder + slash)]
+    return choose(beside, canonical(name), uri, named=True)
+
+
+@contextmanager
+def _answers(uri: str) -> Iterator[None]:
+    """Turn what huggingface_hub raises into an error for people."""
     with os_errors(Path(constants.HF_HUB_CACHE)):
         try:
-            if repository.kind == "dataset":
-                return Path(hf_hub_download(repo, repository.path, repo_type="dataset", revision=revision, token=token))
-            return Path(
-                snapshot_download(
-                    repo,
-                    revision=revision,
-                    token=token,
-                    allow_patterns=MODEL_FILES,
-                    ignore_patterns=MODEL_DUPLICATES if weights else [*MODEL_DUPLICATES, f"*{WEIGHTS_SUFFIX}"],
-                )
-            )
+            yield
         except (errors.LocalEntryNotFoundError, errors.HFValidationError, _HTTP_ERROR) as error:
             # The hub was asked first, and the cache only then: why the hub did not give it is the cause.
             cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
-            raise _explained(cause or error, place.uri) from error
+            raise _explained(cause or error, uri) from error
 
 
 def _explained(error: BaseException, uri: str) -> StorageError:

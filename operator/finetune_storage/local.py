@@ -78,8 +78,7 @@ class LocalFolder:
         return target
 
     def _contains(self, path: Path) -> bool:
-        # realpath, because Path.resolve raises RuntimeError on a link that leads to itself
-        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._root))
+        return _inside(path, self._root)
 
 
 def sha256_of(file: Path) -> str:
@@ -93,16 +92,23 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def existing(path: Path) -> Path:
-    """Give the path back if something lies there.
+def existing(path: Path, root: Path | None = None) -> Path:
+    """Give the path back if something lies there, and not outside of ``root``.
 
     Raises:
         NotFound: nothing does.
-        StorageError: we may not look.
+        StorageError: a link leads out of ``root``, or we may not look.
     """
     with os_errors(path):
         path.stat()
+    if root is not None and not _inside(path, root):
+        raise StorageError(f"{path} leads out of {root} by a symbolic link: replace the link by a copy")
     return path
+
+
+def _inside(path: Path, root: Path) -> bool:
+    # realpath, because Path.resolve raises RuntimeError on a link that leads to itself
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 @contextmanager
@@ -157,6 +163,8 @@ def _explained(error: OSError, path: str) -> StorageError:
     match error.errno:
         case errno.ENOENT:
             return NotFound(f"nothing lies at {path}: check the path")
+        case errno.ELOOP:
+            return StorageError(f"{path} is a symbolic link that leads to itself: replace it by a copy of the file")
         case errno.ENOSPC | errno.EDQUOT:
             return StorageError(f"no space is left for {path} ({said}): free some, or choose a larger volume")
         case errno.EACCES | errno.EPERM | errno.EROFS:

@@ -1,19 +1,20 @@
 """Which client serves which scheme. A client is imported when a place of its scheme is first opened."""
 
 from pathlib import Path
+from typing import Literal
 
-from finetune_core.api.location import ClaimUri, FileUri, HubUri, S3Uri, parse_uri
+from finetune_core.api.location import ClaimUri, ConfigMapUri, FileUri, HttpsUri, HubUri, S3Uri, parse_uri, public_uri
 from finetune_core.contract import Place
-from finetune_core.errors import InvalidSpec
+from finetune_core.errors import InvalidSpec, StorageError
+from finetune_storage.dataset import Data, local_dataset
 from finetune_storage.folder import Folder
 
 
 def fetch(place: Place, into: Path, weights: bool = True) -> Path:
-    """Make what lies at ``place`` a local path, to be read and not changed.
+    """Make the model at ``place`` a local path, to be read and not changed.
 
     ``file://`` gives the path itself. ``s3://`` gives a file, or a folder with all that lies below the prefix, under
-    ``into``, in place of what an earlier fetch left there. ``hf://`` gives a path in the hub's own cache: the folder of
-    a model, or one file of a dataset.
+    ``into``, in place of what an earlier fetch left there. ``hf://`` gives a folder in the hub's own cache.
 
     Args:
         place: where it lies.
@@ -29,7 +30,7 @@ def fetch(place: Place, into: Path, weights: bool = True) -> Path:
         case FileUri(path):
             from finetune_storage import local
 
-            return local.existing(Path(path))
+            return local.existing(Path(path), _root(place))
         case S3Uri() as location:
             from finetune_storage import s3
 
@@ -38,8 +39,64 @@ def fetch(place: Place, into: Path, weights: bool = True) -> Path:
             from finetune_storage import hub
 
             return hub.fetch(place, repository, weights)
-        case ClaimUri():
-            raise volume_of_a_cluster(place.uri)
+        case HttpsUri():
+            raise InvalidSpec(
+                f"{public_uri(place.uri)} can only be a dataset: write hf://org/name or s3://bucket/prefix"
+            )
+        case ClaimUri() | ConfigMapUri():
+            raise in_a_cluster(place.uri)
+
+
+def fetch_dataset(
+    place: Place, into: Path, split: Literal["train", "validation"] = "train", sha256: str | None = None
+) -> Data:
+    """Make the dataset at ``place`` local files, to be read and not changed.
+
+    Those of this machine stay where they lie. What is downloaded lies under ``into``, or in the hub's own cache.
+
+    Args:
+        place: where it lies: a file, or a folder, prefix or repository whose names tell which files are meant.
+        into: folder of this machine for what has to be copied.
+        split: the one to take where names tell splits apart and the place names none.
+        sha256: what the one file must have, in hexadecimal.
+
+    Raises:
+        InvalidSpec: the place names something that cannot be fetched, or several files where one has a checksum.
+        NotFound: nothing lies there.
+        StorageError: it could not be read, is not what the checksum says, is too large, or there is no room for it.
+    """
+    data = _fetch_dataset(place, into, split)
+    if sha256 is not None:
+        if len(data.files) > 1:
+            raise InvalidSpec(
+                f"{data.source} is {len(data.files)} files, and sha256 is that of one: name a file, or leave sha256 out"
+            )
+        if data.files[0].sha256 != sha256:
+            raise StorageError(
+                f"{data.source}: its SHA-256 is {data.files[0].sha256}, not {sha256} as dataset.sha256 says: "
+                "the data has changed, or is not what was meant"
+            )
+    return data
+
+
+def _fetch_dataset(place: Place, into: Path, split: str) -> Data:
+    match parse_uri(place.uri):
+        case FileUri(path):
+            return local_dataset(Path(path), _root(place), split)
+        case S3Uri() as location:
+            from finetune_storage import s3
+
+            return s3.fetch_dataset(place, location, into, split)
+        case HubUri() as repository:
+            from finetune_storage import hub
+
+            return hub.fetch_dataset(place, repository, split)
+        case HttpsUri() as location:
+            from finetune_storage import web
+
+            return web.fetch_dataset(place, location, into)
+        case ClaimUri() | ConfigMapUri():
+            raise in_a_cluster(place.uri)
 
 
 def open_folder(place: Place) -> Folder:
@@ -58,12 +115,19 @@ def open_folder(place: Place) -> Folder:
             from finetune_storage import s3
 
             return s3.S3Folder(place, location)
-        case HubUri():
-            raise InvalidSpec(f"{place.uri} can only be read: write an output as s3://bucket/prefix or file:///path")
-        case ClaimUri():
-            raise volume_of_a_cluster(place.uri)
+        case HubUri() | HttpsUri():
+            raise InvalidSpec(
+                f"{public_uri(place.uri)} can only be read: write an output as s3://bucket/prefix or file:///path"
+            )
+        case ClaimUri() | ConfigMapUri():
+            raise in_a_cluster(place.uri)
 
 
-def volume_of_a_cluster(uri: str) -> InvalidSpec:
-    """The error for a claim: in a cluster a pod's places are the folders where its claims are mounted."""
-    return InvalidSpec(f"{uri} is a volume of a cluster: ftj run needs file:PATH, a folder or file of this machine")
+def in_a_cluster(uri: str) -> InvalidSpec:
+    """The error for a claim or a ConfigMap: a pod's places are the folders where these are mounted."""
+    kind = "volume" if isinstance(parse_uri(uri), ClaimUri) else "ConfigMap"
+    return InvalidSpec(f"{uri} is a {kind} of a cluster: ftj run needs file:PATH, a folder or file of this machine")
+
+
+def _root(place: Place) -> Path | None:
+    return None if place.root is None else Path(place.root)

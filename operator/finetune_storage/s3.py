@@ -32,7 +32,9 @@ from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S
 from finetune_core.api.location import S3Uri
 from finetune_core.contract import ManifestFile, Place
 from finetune_core.errors import NotFound, StorageError
+from finetune_storage.choice import choose
 from finetune_storage.credentials import read_credentials
+from finetune_storage.dataset import Data, DataFile, Receiver, refuse_oversize
 from finetune_storage.folder import WEIGHTS_SUFFIX, Entry, checked_path, refuse_large
 from finetune_storage.local import os_errors, replacing, replacing_tree
 
@@ -93,6 +95,24 @@ def fetch(place: Place, location: S3Uri, into: Path, weights: bool = True) -> Pa
     return target
 
 
+def fetch_dataset(place: Place, location: S3Uri, into: Path, split: str) -> Data:
+    """Download the object at ``place``, or the data below that prefix.
+
+    Raises:
+        NotFound: there is neither.
+        StorageError: it could not be read, is too large, or its names leave open what is meant.
+    """
+    folder = S3Folder(place, location)
+    if location.key:
+        # The object first: that needs the right to read it, and not the right to list the bucket.
+        with suppress(NotFound):
+            target = into / checked_path(location.key.rpartition("/")[2], str(into))
+            return Data(folder.where, (folder.receive(location.key, target),))
+    chosen = choose(folder.list(), split, folder.where)
+    refuse_oversize(sum(entry.size_bytes for entry in chosen), folder.where)
+    return Data(folder.where, tuple(folder.receive_entry(entry, into / entry.path) for entry in chosen))
+
+
 class S3Folder:
     """A bucket, or a prefix in one. An object appears in S3 only when it is whole."""
 
@@ -150,7 +170,24 @@ class S3Folder:
 
     def download_object(self, key: str, local: Path, path: str = "") -> None:
         """Make the object of that full key a local file; errors name it by ``path``, below this folder."""
-        with replacing(local) as file, self._answers(path):
+        with replacing(local) as file:
+            self._download(key, file, path)
+
+    def receive(self, key: str, local: Path, path: str = "") -> DataFile:
+        """The same for a file of a dataset: hashed on its way, and no larger than may be fetched."""
+        source = f"{path} below {self.where}" if path else self.where
+        with replacing(local) as file:
+            # It cannot seek, so that the transfer manager writes it in order.
+            receiver = Receiver(file, source)
+            self._download(key, receiver, path)
+        return DataFile(local, receiver.sha256)
+
+    def receive_entry(self, entry: Entry, local: Path) -> DataFile:
+        """A listed file of a dataset."""
+        return self.receive(self._key_of(entry.path), local, entry.path)
+
+    def _download(self, key: str, file: BinaryIO | Receiver, path: str) -> None:
+        with self._answers(path):
             try:
                 self._client.download_fileobj(self._bucket, key, file, Config=_TRANSFER)
             except ClientError as error:

@@ -17,6 +17,7 @@ OTHER = (
     "settings.workers=3", "settings.pollSeconds=0.5", "settings.progressWritesPerSecond=3", "settings.sweepSeconds=33",
     "settings.prepareCpu=2", "settings.prepareMemory=5Gi", "settings.prepareStorage=6Gi",
     f"extraGpus:=[{CARD}]",
+    "settings.maxDatasetBytes=9000000000", "settings.internalHosts=data.corp",
     "settings.prepareDeadlineSeconds=1000000", "settings.trainDeadlineSeconds=5000000", "settings.graceSeconds=7",
 )  # fmt: skip
 NO_VALUE = {"identity", "port"}
@@ -34,6 +35,7 @@ def test_every_setting_can_be_given(helm: Helm) -> None:
     same = {field.name for field in fields(Settings) if getattr(given, field.name) == getattr(default, field.name)}
     assert same == NO_VALUE
     assert given.train_deadline_seconds == 5_000_000
+    assert (given.max_dataset_bytes, given.internal_hosts) == (9_000_000_000, ("data.corp",))
     assert given.s3_endpoint_url == "http://s3.example:9000/?a=1&b=2"
     assert given.namespaces == ("a", "b")
 

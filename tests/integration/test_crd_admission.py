@@ -47,8 +47,9 @@ EVERY_FIELD: Json = MINIMAL | {
             "columns": {"instruction": "问题", "output": "回答"},
             "task": "style",
             "maxRows": 100,
-            "validation": {"uri": "s3://my.bucket-1/数据/held-out.jsonl", **S3},
+            "validation": {"uri": "https://data.example.com:8443/held-out.jsonl?a=b", **S3, "sha256": "0" * 64},
             "quality": {"empty-output": "warn", "over-length": "ignore"},
+            "thresholds": {"near-duplicate": 0.9},
         },
         "gpu": {"type": "A100-80GB"},
         "output": {"uri": "s3://models/support-bot", **S3, "overwrite": True},
@@ -67,6 +68,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "microBatchSize": 2,
             "gradientAccumulationSteps": 8,
             "cutoffLength": 2**20,
+            "packing": True,
             "precision": "bf16",
             "masterWeights": "none",
             "activationCheckpointing": False,
@@ -125,6 +127,11 @@ def changed(job: Json, changes: Json) -> Json:
     return job
 
 
+MODEL_FORMS = "hf://org/name, s3://bucket/prefix or pvc://claim/path"
+DATA_FORMS = "hf://datasets/org/name, s3://bucket/key, https://host/path, pvc://claim/path or configmap://name/key"
+FORMS = {"model": MODEL_FORMS, "dataset": DATA_FORMS, "dataset.validation": DATA_FORMS, "output": MODEL_FORMS}
+"""What the API server says can be written."""
+
 # Changes of the minimal job, what the API server says, and what ftj says.
 REFUSED: dict[str, tuple[Json, str, str]] = {
     # rules
@@ -136,13 +143,49 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
     ),
     **{
         f"an unknown scheme in {path}": (
-            {f"{path}.uri": "https://example.com/a"},
-            f'spec.{path}.uri: Invalid value: "https://example.com/a": '
-            "write hf://org/name, s3://bucket/prefix or pvc://claim/path",
+            {f"{path}.uri": "gs://bucket/a"},
+            f'spec.{path}.uri: Invalid value: "gs://bucket/a": write {FORMS[path]}',
             "is not a location",
         )
-        for path in ("model", "dataset", "dataset.validation", "output")
+        for path in FORMS
     },
+    **{
+        f"{uri} as {path}": (
+            {f"{path}.uri": uri},
+            f'spec.{path}.uri: Invalid value: "{uri}": write {FORMS[path]}',
+            "can only be a dataset",
+        )
+        for path in ("model", "output")
+        for uri in ("https://example.com/a", "configmap://faq/rows.jsonl")
+    },
+    **{
+        f"an address without a checksum in {path}": (
+            {f"{path}.uri": "https://example.com/a"},
+            f"spec.{path}: Invalid value: https needs sha256 beside the uri: write what sha256sum says of the file",
+            "needs sha256 beside it",
+        )
+        for path in ("dataset", "dataset.validation")
+    },
+    "an address that is not encrypted": (
+        {"dataset.uri": "http://example.com/a"},
+        f'spec.dataset.uri: Invalid value: "http://example.com/a": write {DATA_FORMS}',
+        "would be read unencrypted",
+    ),
+    "an address with a password": (
+        {"dataset.uri": "https://user:password@example.com/a", "dataset.sha256": "0" * 64},
+        f'spec.dataset.uri: Invalid value: "https://user:password@example.com/a": write {DATA_FORMS}',
+        "whoever may read the job would read the user and password in it",
+    ),
+    "a ConfigMap without a key": (
+        {"dataset.uri": "configmap://faq"},
+        f'spec.dataset.uri: Invalid value: "configmap://faq": write {DATA_FORMS}',
+        "does not name a key of a ConfigMap",
+    ),
+    "a fraction and a checksum": (
+        {"dataset.validation": {"fraction": 0.1, "sha256": "0" * 64}},
+        "spec.dataset.validation: Invalid value: give either fraction, or uri and what goes with it",
+        "spec.dataset.validation.sha256: unknown field",
+    ),
     "a hub location without a name": (
         {"model.uri": "hf://org"},
         'spec.model.uri: Invalid value: "hf://org": write hf://org/name,',
@@ -150,12 +193,12 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
     ),
     "a bucket in capitals": (
         {"dataset.uri": "s3://Bucket/a"},
-        'spec.dataset.uri: Invalid value: "s3://Bucket/a": write hf://org/name,',
+        'spec.dataset.uri: Invalid value: "s3://Bucket/a": write hf://datasets/org/name,',
         "is not a bucket name",
     ),
     "a claim in capitals": (
         {"dataset.uri": "pvc://Claim/a"},
-        'spec.dataset.uri: Invalid value: "pvc://Claim/a": write hf://org/name,',
+        'spec.dataset.uri: Invalid value: "pvc://Claim/a": write hf://datasets/org/name,',
         "is not the name of a claim",
     ),
     "a location that climbs": (
@@ -445,14 +488,14 @@ class TestABadJob:
         assert {"client-side": f'unknown field "{field}"', "server-side": "field not declared in schema"}[mode] in said
         assert f"{field}: unknown field" in refusal(job)
 
-    @pytest.mark.parametrize("path", ["model", "dataset", "dataset.validation", "output"])
+    @pytest.mark.parametrize("path", FORMS)
     def test_with_a_file_is_for_ftj_alone(self, cluster: Cluster, path: str, mode: str) -> None:
         job = changed(MINIMAL, {f"{path}.uri": "file:///data/a"})
         _, said = cluster.apply(job, mode, "--dry-run=server", check=False)
         (line,) = complaints(said)
         assert (
             f'spec.{path}.uri: Invalid value: "file:///data/a": file: is for ftj run on one machine: '
-            "a cluster takes hf://org/name, s3://bucket/prefix or pvc://claim/path"
+            f"a cluster takes {FORMS[path]}"
         ) in line
         assert refusal(job) == ""
 
@@ -479,6 +522,7 @@ NUMBERS = (-1, 0, 0.5, 1, 2, 15, 16, 32, 33, 100, 101, 1000, 1001, 1024, 1025, 4
 LENGTHS = (0, 1, 63, 64, 65, 128, 129, 253, 254, 256, 257, 317, 318, 512, 513, 1024, 1025, 4096, 4097)
 WORDS = ("a.b", "-a", "a-", "A", "a b", "é", "a\n", "1a", "http://a", "s3://abc", "s3://a", "s3://a..b/c", "s3://abc/../d",
          "s3://abc/..d", "hf://a/b", "hf://datasets/a/b/c", "hf://a", "pvc://a", "pvc://a/b", "pvc://-a", "pvc://a/..",
+         "https://a/b", "https://a", "https://a@b/c", "https://a/..", "configmap://a/b", "configmap://a", "configmap://a/b/c",
          "FINETUNE_A", "0" * 64, "0" * 63)  # fmt: skip
 SIZES = (0, 1, 8, 9, 16, 17, 32, 33, 64, 65)
 WRONG_TYPES: tuple[Any, ...] = (5, "a", True, {}, [], [5], {"a": 5})

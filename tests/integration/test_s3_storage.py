@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import os
-import subprocess
 import zlib
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from finetune_core.contract import Place
 from finetune_core.errors import NotFound, StorageError
 from finetune_storage import fetch, open_folder
-from servers import S3Server, proxy, s3_server
+from servers import S3Server, make_certificate, proxy, s3_server
 
 LARGE = 40 * 2**20  # three parts
 
@@ -151,10 +150,8 @@ def test_without_a_credentials_folder_the_process_is_asked(
 
 
 def test_an_endpoint_with_a_private_certificate_authority(versitygw: Path, tmp_path: Path) -> None:
-    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
     try:
-        subprocess.run([*command.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+        certificate, key = make_certificate(tmp_path)
     except FileNotFoundError:
         pytest.skip("there is no openssl here to make a certificate with")
     with s3_server(versitygw, tmp_path / "tls", certificate=certificate, key=key) as server:

@@ -100,12 +100,19 @@ def test_a_run_without_validation_rows_exports_the_last_step(bench: Bench, tmp_p
 
 
 def test_rows_cut_short_are_reported(bench: Bench, tmp_path: Path) -> None:
-    hyperparameters = QUICK["hyperparameters"] | {"cutoffLength": 48}
+    hyperparameters = QUICK["hyperparameters"] | {"cutoffLength": 44}
     job = bench.job(tmp_path / "output", **QUICK | {"hyperparameters": hyperparameters})
     run = bench.train(job)
     lengths = run.config.prepare_report.statistics.lengths
-    assert lengths.p50 < 48 < lengths.max
-    assert 0 < run.report.truncated_rows < run.config.prepare_report.statistics.rows
+    assert lengths.p50 < 44 < lengths.max
+    report = run.report
+    assert 0 < report.truncated_rows < run.config.prepare_report.statistics.rows
+    assert report.ended_early_rows == 0  # each row has one answer
+    assert report.truncated_rows >= report.unfinished_rows + report.left_out_rows > 0
+    assert (
+        f"{report.truncated_rows} rows are longer than the cutoff of 44 tokens: 0 end after an earlier answer, "
+        f"{report.unfinished_rows} within one; {report.left_out_rows} are left out"
+    ) in run.ended.stdout
 
 
 def test_a_cutoff_that_leaves_nothing_to_learn_is_named(bench: Bench, tmp_path: Path) -> None:
@@ -214,6 +221,7 @@ def test_the_largest_answer_fits_the_termination_message(runs: dict[str, Run]) -
         update={
             "job_name": "j" * 45, "steps": 10**9, "best_step": 10**9, "resumed_from_step": 10**9, "artifact": artifact,
             "stopped_early": True, "supervised_tokens": 10**13, "peak_memory_bytes": 10**12, "truncated_rows": 10**9,
+            "ended_early_rows": 10**9, "unfinished_rows": 10**9, "left_out_rows": 10**9,
         }
     )  # fmt: skip
     assert len(largest.to_json().encode()) <= TERMINATION_BYTES

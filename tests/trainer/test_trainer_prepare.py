@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from finetune_core.contract import (
 from finetune_core.contract.environment import TERMINATION_BYTES
 from finetune_trainer.rows import read_tokens
 from finetune_trainer.template import ChatEncoder
+from servers import http_server, make_certificate
 
 GOOD = TRAIN_ROWS[:30]
 BAD_LINES = [
@@ -105,6 +107,33 @@ def test_the_split_leaves_no_row_out_and_none_in_both(bench: Bench, messy: Path,
     assert sorted(asked) == sorted(validation)
 
 
+def test_the_report_shows_rows_exactly_as_they_are_trained_on(bench: Bench, tmp_path: Path) -> None:
+    private = {"instruction": "Who is it?", "output": "Write to jane.roe@mail-of-hers.com, she knows all about it."}
+    long = {"instruction": "Say it a thousand times.", "output": "一二三四五六七八九十" * 200}
+    job = bench.job(tmp_path / "output", data=write_rows(tmp_path / "rows.jsonl", [private, long]), validation=0.0)
+    report_of(bench.prepare(job))
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    [shown] = stored["examples"]
+    [tokens] = list(read_tokens(prepared_folder(job) / "train.arrow"))[1:]
+    assert (shown["row"], shown["tokens"], shown["supervisedTokens"]) == (2, tokens.length, tokens.supervised)
+    text = render(long)
+    asked, answer, rest = shown["pieces"]
+    assert [piece["supervised"] for piece in shown["pieces"]] == [False, True, False]
+    assert text.startswith(asked["text"] + "一二三四")
+    assert answer["text"].startswith("一二三四五")
+    assert " … " in answer["text"]
+    assert text.endswith(answer["text"][-100:] + rest["text"])
+
+
+def test_labels_are_counted_and_each_has_its_share_of_the_validation_rows(bench: Bench, tmp_path: Path) -> None:
+    labels = ["退款"] * 80 + ["物流"] * 20
+    rows = [{"instruction": f"第{n * 7919}号工单：{n * n}", "output": label} for n, label in enumerate(labels)]
+    job = bench.job(tmp_path / "output", data=write_rows(tmp_path / "rows.jsonl", rows), validation=0.1)
+    report_of(bench.prepare(job))
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    assert stored["labels"] == [{"label": "退款", "rows": 72}, {"label": "物流", "rows": 18}]
+
+
 def test_no_validation_is_possible(bench: Bench, tmp_path: Path) -> None:
     job = bench.job(tmp_path / "output", validation=0.0)
     statistics = report_of(bench.prepare(job)).statistics
@@ -174,6 +203,73 @@ def test_a_damaged_answer_is_made_again(bench: Bench, tmp_path: Path, damage: st
     assert again.good_answer == first.good_answer
 
 
+def test_a_folder_is_one_set_whose_rows_are_numbered_through(bench: Bench, messy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_rows(folder / "a.jsonl", TRAIN_ROWS[30:])
+    messy.rename(folder / "b.jsonl")
+    (folder / "README.md").write_text("no data")
+    job = bench.job(tmp_path / "output", data=folder, validation=0.0)
+    ended = bench.prepare(job)
+    report = report_of(ended)
+    assert f"fetched 2 files of {folder}" in ended.stdout
+    assert (report.rows, report.used_rows, report.rejected_rows) == (35, 32, 3)
+    stored = json.loads((prepared_folder(job) / "dataset-report.json").read_text(encoding="utf-8"))
+    assert {found["code"]: found["rows"] for found in stored["findings"]}["unreadable-row"] == [35]
+    (folder / "a.jsonl").write_bytes((folder / "a.jsonl").read_bytes() + b"\n")
+    again = bench.prepare(job)
+    assert did_the_work(again), "another content is another set"
+
+
+def test_data_from_the_web_leaves_no_trace_of_its_signature(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path.startswith("/rows.jsonl?")
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            self.wfile.write(bench.data.read_bytes() if found else b"")
+
+        def log_message(self, *_: object) -> None: ...
+
+    try:
+        certificate, key = make_certificate(tmp_path)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl here to make a certificate with")
+    secret = tmp_path / "finetune-operator" / "secrets" / "authority"
+    secret.mkdir(parents=True)
+    certificate.rename(secret / "ca.crt")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("FINETUNE_INTERNAL_HOSTS", "127.0.0.1")
+    with http_server(Site, certificate=secret / "ca.crt", key=key) as url:
+
+        def prepared(path: str) -> Ended:
+            data = {
+                "uri": f"{url}/{path}?X-Amz-Signature=0123-secret",
+                "sha256": hashlib.sha256(bench.data.read_bytes()).hexdigest(),
+                "secretName": "authority",
+            }
+            return bench.prepare(bench.job(tmp_path / path, dataset=data), fresh=True)
+
+        good, bad = prepared("rows.jsonl"), prepared("missing.jsonl")
+    assert report_of(good).used_rows == len(TRAIN_ROWS)
+    assert f"fetched {url}/rows.jsonl" in good.stdout
+    assert_fails_clearly(bad, "DatasetUnavailable", f"nothing lies at {url}/missing.jsonl (404): check the address")
+    for ended in (good, bad):
+        assert "0123-secret" not in ended.stdout + ended.stderr + ended.answer
+    stored = [path.read_bytes() for path in tmp_path.joinpath("rows.jsonl").rglob("*") if path.is_file()]
+    assert len(stored) > 3
+    assert not any(b"0123-secret" in content for content in stored)
+
+
+def test_the_sha256_of_a_validation_set_is_its_own(bench: Bench, tmp_path: Path) -> None:
+    held_out = {"uri": bench.validation.as_uri(), "sha256": hashlib.sha256(bench.validation.read_bytes()).hexdigest()}
+    assert report_of(bench.prepare(bench.job(tmp_path / "good", dataset={"validation": held_out})))
+    bad = bench.job(tmp_path / "bad", dataset={"validation": held_out | {"sha256": "0" * 64}})
+    assert_fails_clearly(bench.prepare(bad), "DatasetUnavailable", f"{bench.validation}: its SHA-256 is")
+
+
 def test_the_sha256_of_the_job_must_be_that_of_the_data(bench: Bench, tmp_path: Path) -> None:
     actual = hashlib.sha256(bench.data.read_bytes()).hexdigest()
     good = bench.job(tmp_path / "good", dataset={"sha256": actual})
@@ -221,10 +317,10 @@ def test_a_validation_set_that_is_not_there_is_named(bench: Bench, tmp_path: Pat
     assert_fails_clearly(ended, "DatasetUnavailable", "no-validation.jsonl")
 
 
-def test_a_dataset_must_be_a_file(bench: Bench, tmp_path: Path) -> None:
+def test_a_folder_without_data_is_no_dataset(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     ended = bench.prepare(bench.job(tmp_path / "output", data=tmp_path / "folder"))
-    assert_fails_clearly(ended, "DatasetUnavailable", "name the file")
+    assert_fails_clearly(ended, "DatasetUnavailable", f"{tmp_path / 'folder'} holds no data: put a file there")
 
 
 def test_a_validation_set_must_be_a_file(bench: Bench, tmp_path: Path) -> None:

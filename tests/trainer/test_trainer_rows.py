@@ -33,7 +33,7 @@ def test_rows_come_back_as_they_were_written_over_many_batches(tmp_path: Path) -
     assert list(read_tokens(path)) == written
     rows = Rows(path, cutoff_length=16, pad_token_id=PAD)
     assert len(rows) == len(written)
-    last = rows.micro_batch([len(written) - 1])
+    last = rows.micro_batch([[len(written) - 1]])
     assert last.input_ids.tolist() == [written[-1].input_ids]
 
 
@@ -42,20 +42,81 @@ def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert (len(rows), rows.truncated, rows.left_out) == (0, 0, 0)
 
 
-def test_long_rows_are_cut_and_counted(tmp_path: Path) -> None:
-    rows = Rows(write(tmp_path, [row(8, 1, 2), row(9, 1, 8), row(20, 3, 7)]), cutoff_length=8, pad_token_id=PAD)
-    assert (len(rows), rows.truncated, rows.left_out) == (3, 2, 0)
-    batch = rows.micro_batch([1, 2])
-    assert batch.input_ids.tolist() == [list(range(1, 9))] * 2
-    assert batch.tokens == 16
-    assert batch.supervised_tokens == 3  # the first row's second supervised token was cut off
+def cut(folder: Path, tokens: Tokens, cutoff: int) -> tuple[int, int, int, int, int]:
+    """Length that a row is cut to (0: left out), and the counts: truncated, ended early, unfinished, left out."""
+    rows = Rows(write(folder, [tokens]), cutoff_length=cutoff, pad_token_id=PAD)
+    length = rows.micro_batch([[0]]).tokens if len(rows) else 0
+    return length, rows.truncated, rows.ended_early, rows.unfinished, rows.left_out
+
+
+CONVERSATION = row(30, 4, 5, 6, 12, 13, 14, 24, 25, 26, 27)
+"""Three answers, their ends-of-turn at 6, 14 and 27; after each something that is not learned."""
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "expected"),
+    [
+        (30, (30, 0, 0, 0, 0)),  # all of it
+        (29, (28, 1, 0, 0, 0)),  # no answer is lost
+        (28, (28, 1, 0, 0, 0)),
+        (27, (15, 1, 1, 0, 0)),  # the third answer lacks its end-of-turn, and goes
+        (20, (15, 1, 1, 0, 0)),  # the third question alone would teach nothing
+        (15, (15, 1, 1, 0, 0)),
+        (14, (7, 1, 1, 0, 0)),
+        (7, (7, 1, 1, 0, 0)),
+        (6, (6, 1, 0, 1, 0)),  # not even the first answer fits
+        (5, (5, 1, 0, 1, 0)),
+        (4, (0, 1, 0, 0, 1)),  # nothing but the prompt does
+    ],
+)
+def test_a_conversation_that_is_too_long_ends_with_the_last_whole_answer(
+    tmp_path: Path, cutoff: int, expected: tuple[int, ...]
+) -> None:
+    assert cut(tmp_path, CONVERSATION, cutoff) == expected
+
+
+def test_a_text_that_is_learned_as_a_whole_is_cut_at_the_cutoff(tmp_path: Path) -> None:
+    for begins in (0, 1):
+        assert cut(tmp_path, row(20, *range(begins, 20)), 12) == (12, 1, 0, 1, 0)
+
+
+def test_a_first_token_that_is_supervised_alone_is_no_answer(tmp_path: Path) -> None:
+    """Nothing predicts it."""
+    assert cut(tmp_path, row(20, 0, *range(8, 15)), 12) == (12, 1, 0, 1, 0)
+    assert cut(tmp_path, row(20, 0, *range(8, 15)), 8) == (0, 1, 0, 0, 1)
+
+
+TOO_LONG = st.integers(2, 20).flatmap(
+    lambda cutoff: st.tuples(st.just(cutoff), st.lists(st.booleans(), min_size=cutoff + 1, max_size=40))
+)
+"""A cutoff, and the mask of a row that is longer."""
+
+
+@given(TOO_LONG)
+def test_a_row_is_never_cut_within_an_answer_if_a_whole_one_fits(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple[int, list[bool]]
+) -> None:
+    """Against the plain way: every place where an answer ends."""
+    cutoff, mask = case
+    found = cut(tmp_path_factory.mktemp("cut"), Tokens(list(range(len(mask))), mask), cutoff)
+    ends = [end for end in range(2, cutoff + 1) if mask[end - 1] and not mask[end]]
+    if ends:
+        assert found == (ends[-1], 1, int(any(mask[ends[-1] :])), 0, 0)
+    else:
+        assert found == ((cutoff, 1, 0, 1, 0) if any(mask[1:cutoff]) else (0, 1, 0, 0, 1))
+
+
+def test_counts_are_of_all_rows(tmp_path: Path) -> None:
+    written = [row(8, 1, 2), row(9, 1, 8), row(20, 3, 7), row(20, 7, 8), row(20, 12)]
+    rows = Rows(write(tmp_path, written), cutoff_length=8, pad_token_id=PAD)
+    assert (len(rows), rows.truncated, rows.ended_early, rows.unfinished, rows.left_out) == (4, 4, 1, 1, 1)
 
 
 def test_rows_without_a_supervised_token_are_left_out_and_counted(tmp_path: Path) -> None:
     unsupervised = [row(5), row(5, 0), row(12, 8, 9), row(12, 11)]  # none; the first only; past the cutoff
     rows = Rows(write(tmp_path, [*unsupervised, row(5, 4, start=50)]), cutoff_length=8, pad_token_id=PAD)
     assert (len(rows), rows.truncated, rows.left_out) == (1, 2, 4)
-    assert rows.micro_batch([0]).input_ids.tolist() == [[50, 51, 52, 53, 54]]
+    assert rows.micro_batch([[0]]).input_ids.tolist() == [[50, 51, 52, 53, 54]]
 
 
 def test_a_supervised_token_at_the_last_place_before_the_cutoff_counts(tmp_path: Path) -> None:
@@ -66,9 +127,9 @@ def test_a_supervised_token_at_the_last_place_before_the_cutoff_counts(tmp_path:
 
 def test_micro_batches_are_padded_on_the_right_and_labelled_by_the_mask(tmp_path: Path) -> None:
     rows = Rows(write(tmp_path, [row(2, 1), row(4, 0, 2, 3, start=10)]), cutoff_length=8, pad_token_id=99)
-    batch = rows.micro_batch([0, 1])
+    batch = rows.micro_batch([[0], [1]])
     assert batch.input_ids.tolist() == [[1, 2, 99, 99], [10, 11, 12, 13]]
-    assert batch.labels.tolist() == [[IGNORED, 2, IGNORED, IGNORED], [10, IGNORED, 12, 13]]
+    assert batch.labels.tolist() == [[IGNORED, 2, IGNORED, IGNORED], [IGNORED, IGNORED, 12, 13]]
     assert batch.tokens == 6
     assert batch.supervised_tokens == 3  # the first token of a row is never predicted
     assert batch.input_ids.dtype == batch.labels.dtype == torch.int64
@@ -78,25 +139,39 @@ SHAPES = st.lists(st.tuples(st.integers(2, 20), st.integers(1, 19)), min_size=1,
 
 
 @settings(deadline=None)
-@given(shapes=SHAPES, cutoff=st.integers(4, 24), size=st.integers(1, 5))
+@given(shapes=SHAPES, cutoff=st.integers(4, 24), size=st.integers(1, 5), packing=st.booleans())
 def test_micro_batches_hold_each_row_once_longest_first(
-    tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], cutoff: int, size: int
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], cutoff: int, size: int, packing: bool
 ) -> None:
     """Every row begins with a token of its own, so that it can be told which rows a batch holds."""
     written = [row(length, target, start=100 * number) for number, (length, target) in enumerate(shapes, start=1)]
-    rows = Rows(write(tmp_path_factory.mktemp("rows"), written), cutoff_length=cutoff, pad_token_id=PAD)
+    rows = Rows(write(tmp_path_factory.mktemp("rows"), written), cutoff, PAD, packing)
     usable = [tokens for tokens in written if any(tokens.mask[1:cutoff])]
     assert len(rows) == len(usable)
     assert rows.left_out == len(written) - len(usable)
 
     batches = list(rows.by_length(range(len(rows)), size))
     assert [len(batch.input_ids) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-    firsts = [int(first) for batch in batches for first in batch.input_ids[:, 0]]
+    firsts = [int(token) for batch in batches for token in batch.input_ids.flatten() if token and token % 100 == 0]
     assert sorted(firsts) == [tokens.input_ids[0] for tokens in usable]
     lengths = [batch.input_ids.shape[1] for batch in batches]
     assert lengths == sorted(lengths, reverse=True)
-    assert sum(batch.supervised_tokens for batch in batches) == sum(sum(row.mask[1:cutoff]) for row in usable)
-    assert sum(batch.tokens for batch in batches) == sum(min(tokens.length, cutoff) for tokens in usable)
+    assert max(lengths, default=0) <= cutoff
+    assert packing or sum(len(batch.input_ids) for batch in batches) == len(usable)
+    assert sum(batch.supervised_tokens for batch in batches) == len(usable)
+    kept = [tokens.length if tokens.length <= cutoff else tokens.mask.index(True) + 1 for tokens in usable]
+    assert sum(batch.tokens for batch in batches) == sum(kept)
+
+
+def test_packed_rows_count_their_positions_from_0_and_begin_unlabelled(tmp_path: Path) -> None:
+    written = [row(3, 0, 1, 2), row(2, 0, 1, start=10), row(4, 2, start=20)]
+    rows = Rows(write(tmp_path, written), cutoff_length=5, pad_token_id=99, packing=True)
+    (batch,) = rows.by_length([2, 1, 0], 2)
+    assert batch.input_ids.tolist() == [[1, 2, 3, 10, 11], [20, 21, 22, 23, 99]]
+    assert batch.labels.tolist() == [[IGNORED, 2, 3, IGNORED, 11], [IGNORED, IGNORED, 22, IGNORED, IGNORED]]
+    assert batch.position_ids is not None
+    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1], [0, 1, 2, 3, 0]]
+    assert (batch.tokens, batch.supervised_tokens) == (9, 4)
 
 
 ORDERS = st.builds(Order, rows=st.integers(1, 60), batch_size=st.integers(1, 20), seed=st.integers(0, 2**31 - 1))

@@ -17,11 +17,15 @@ def summed_loss(model: nn.Module, batch: MicroBatch) -> Tensor:
     """Sum of the cross-entropy over the supervised tokens of a micro-batch, in fp32.
 
     Logits are computed only at positions where some row has a supervised target: prompts cost no logits. No attention
-    mask is given: rows are padded on the right and attention is causal, so no real token sees padding.
+    mask is given: rows are padded on the right and attention is causal, so no real token sees padding. Where rows are
+    packed, transformers makes the mask from the position ids, and only where none is given: each row that begins at 0
+    sees itself alone, within a sliding window of its own.
     """
     targets = batch.labels[:, 1:]  # (rows, tokens - 1): position t predicts token t + 1
     positions = (targets != IGNORED).any(dim=0).nonzero().squeeze(1)  # (kept,)
-    logits = model(input_ids=batch.input_ids, logits_to_keep=positions, use_cache=False).logits  # (rows, kept, vocab)
+    logits = model(
+        input_ids=batch.input_ids, position_ids=batch.position_ids, logits_to_keep=positions, use_cache=False
+    ).logits  # (rows, kept, vocab)
     return F.cross_entropy(
         logits.float().flatten(0, 1), targets[:, positions].flatten(), ignore_index=IGNORED, reduction="sum"
     )

@@ -6,7 +6,6 @@ masks; the dataset report; a few prompts for samples; and last its own answer, s
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,24 @@ from finetune_core.api.job import ValidationFraction
 from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport, format_stage
 from finetune_core.data import (
     DatasetReport,
-    Example,
-    Kept,
     Rules,
-    choose_validation,
     examine,
-    exchange_digest,
-    question_digest,
-    read_rows,
     summarize,
 )
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
-from finetune_storage import Folder, fetch, open_folder, sha256_of
+from finetune_storage import Data, Folder, fetch, fetch_dataset, open_folder, sha256_of
 from finetune_storage.output import refuse_occupied
-from finetune_trainer.layout import Chat, turns
-from finetune_trainer.rows import RowWriter, read_tokens
-from finetune_trainer.template import ChatEncoder, Tokens, load_tokenizer
+from finetune_trainer.kept_rows import KeptRows
+from finetune_trainer.rows import read_counts, split_file
+from finetune_trainer.sources import described, rows_of
+from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
 VALIDATION_ROWS = "validation.arrow"
 SAMPLE_PROMPTS = "sample-prompts.json"
 ANSWER = "prepare-report.json"
 
-MOST_SAMPLE_PROMPTS = 32
 CODE_VERSION = 2
 """Raised when the same data would be prepared differently: what older code stored is then made again."""
 
@@ -62,10 +55,9 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     shape = shape_from_config(_read_config(model, config.model.uri), config.model.uri)
     _say("fetching the dataset")
     with blamed_on(DatasetUnavailable):
-        data = fetch(config.dataset, scratch / "dataset")
-        held_out = fetch(config.validation, scratch / "validation") if config.validation else None
-        if data.is_dir():
-            raise DatasetUnavailable(f"{config.dataset.uri} is a folder: name the file in it")
+        data = fetch_dataset(config.dataset, scratch / "dataset", "train", config.dataset_options.sha256)
+        held_out = _fetch_validation(config, scratch / "validation")
+    _say(f"fetched {described(data)}")
     fingerprint = _fingerprint(config, data, held_out, model)
     with blamed_on(UploadFailed):
         answer = _stored_answer(folder, fingerprint)
@@ -101,84 +93,44 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     return answer
 
 
-class _KeptRows:
-    """Good rows on their way to disk, tokens and messages; memory holds a few digests of each."""
-
-    def __init__(self, local: Path, name: str) -> None:
-        self.tokens_path = local / f"{name}.arrow"
-        self.messages_path = local / f"{name}.jsonl"
-        self.questions: list[bytes] = []
-        self.exchanges: set[bytes] = set()
-        self.unlocated = 0
-
-    def __enter__(self) -> "_KeptRows":
-        self._tokens = RowWriter(self.tokens_path)
-        self._messages = self.messages_path.open("w", encoding="utf-8")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._tokens.close()
-        self._messages.close()
-        if self.unlocated:
-            _say(f"{self.unlocated} answers are not trained on: the chat template drops or rewrites them")
-
-    def keep(self, kept: Kept) -> None:
-        assert isinstance(kept.tokens, Tokens)
-        self._tokens.write(kept.tokens)
-        self.unlocated += kept.tokens.unlocated
-        self._messages.write(json.dumps(_conversation(kept.example), ensure_ascii=False) + "\n")
-        self.questions.append(question_digest(kept.example))
-        self.exchanges.add(exchange_digest(kept.example))
+def _fetch_validation(config: PrepareConfig, into: Path) -> Data | None:
+    asked = config.dataset_options.validation
+    if config.validation is None or isinstance(asked, ValidationFraction):
+        return None
+    return fetch_dataset(config.validation, into, "validation", asked.sha256)
 
 
 def _write_rows(
-    config: PrepareConfig, encoder: ChatEncoder, data: Path, held_out: Path | None, local: Path
+    config: PrepareConfig, encoder: ChatEncoder, data: Data, held_out: Data | None, local: Path
 ) -> DatasetReport:
     """Both sets' tokens and the sample prompts into ``local``; the report is about the training data."""
     rules = Rules.of(config.dataset_options)
     encode = encoder.encode
 
     if held_out is not None:
-        with _KeptRows(local, "validation") as validation:
-            examine(read_rows(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
-        with _KeptRows(local, "train") as train:
-            report = examine(read_rows(data), rules, encode=encode, validation=validation.exchanges, keep=train.keep)
-        chosen = frozenset(range(len(validation.questions)))
-        messages_path = validation.messages_path
+        with KeptRows(local, "validation") as validation:
+            examine(rows_of(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
+        with KeptRows(local, "train") as training:
+            report = examine(rows_of(data), rules, encode=encode, validation=validation.exchanges, keep=training.keep)
+        chosen = frozenset(range(len(validation.rows)))
+        trained = range(len(training.rows))
     else:
         assert isinstance(config.dataset_options.validation, ValidationFraction)
-        with _KeptRows(local, "all") as everything:
-            report = examine(read_rows(data), rules, encode=encode, keep=everything.keep)
-        chosen = choose_validation(
-            everything.questions, fraction=config.dataset_options.validation.fraction, seed=config.seed
-        )
-        with RowWriter(local / TRAIN_ROWS) as train_rows, RowWriter(local / VALIDATION_ROWS) as validation_rows:
-            for number, tokens in enumerate(read_tokens(everything.tokens_path)):
-                (validation_rows if number in chosen else train_rows).write(tokens)
-        messages_path = everything.messages_path
-    prompts = list(_sample_prompts(messages_path, sorted(chosen)))
+        with KeptRows(local, "all") as validation:
+            report = examine(rows_of(data), rules, encode=encode, keep=validation.keep)
+        training = validation
+        chosen = training.rows.choose_validation(fraction=config.dataset_options.validation.fraction, seed=config.seed)
+        split_file(training.tokens_path, chosen, local / VALIDATION_ROWS, local / TRAIN_ROWS)
+        trained = [place for place in range(len(training.rows)) if place not in chosen]
+    prompts = list(validation.sample_prompts(sorted(chosen)))
     (local / SAMPLE_PROMPTS).write_text(json.dumps(prompts, ensure_ascii=False), encoding="utf-8")
-    return report.with_statistics(
-        summarize(read_tokens(local / TRAIN_ROWS), validation_rows=len(chosen))
-        if report.used_rows
-        else report.statistics
+    if not report.used_rows:
+        return report
+    return report.with_training_rows(
+        summarize(read_counts(local / TRAIN_ROWS), validation_rows=len(chosen)),
+        labels=training.rows.labels(frozenset() if held_out else chosen),
+        examples=list(training.shown(trained, encoder.tokenizer)),
     )
-
-
-def _sample_prompts(messages_path: Path, chosen: list[int]) -> Iterator[dict[str, object]]:
-    """Up to 32 validation rows, spread evenly over the set: the prompt, and the answer that the dataset gives."""
-    count = min(MOST_SAMPLE_PROMPTS, len(chosen))
-    picked = {chosen[place * len(chosen) // count] for place in range(count)}
-    with messages_path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            messages = json.loads(line)
-            if number in picked and messages[1:] and messages[-1]["role"] == "assistant":
-                yield {"messages": messages[:-1], "reference": messages[-1]["content"]}
-
-
-def _conversation(example: Example) -> Chat:
-    """What a sample prompt can be made of: nothing, where a prompt needs more than messages or there is none."""
-    return [] if example.tools or example.plain else list(turns(example.messages))
 
 
 def _read_config(model: Path, uri: str) -> dict[str, Any]:
@@ -193,17 +145,12 @@ def _read_config(model: Path, uri: str) -> dict[str, Any]:
     return config
 
 
-def _fingerprint(config: PrepareConfig, data: Path, held_out: Path | None, model: Path) -> str:
+def _fingerprint(config: PrepareConfig, data: Data, held_out: Data | None, model: Path) -> str:
     """SHA-256 over all that the tokens depend on: data, tokenizer, options, and this code."""
     tokenizer = [path for path in sorted(model.iterdir()) if "token" in path.name or "template" in path.name]
-    with blamed_on(DatasetUnavailable):
-        digests = [sha256_of(path) for path in (data, held_out, *tokenizer) if path is not None]
-    expected = config.dataset_options.sha256
-    if expected is not None and digests[0] != expected:
-        raise DatasetUnavailable(
-            f"{config.dataset.uri}: its SHA-256 is {digests[0]}, not {expected} as dataset.sha256 says: "
-            "the data has changed, or is not what was meant"
-        )
+    digests = [file.sha256 for fetched in (data, held_out) if fetched for file in fetched.files]
+    with blamed_on(ModelUnavailable):
+        digests += [sha256_of(path) for path in tokenizer]
     options = config.dataset_options.model_dump_json(exclude={"uri", "secret_name", "endpoint_url", "region"})
     parts = [str(CODE_VERSION), *digests, options, str(config.train_on_prompt), str(config.seed)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -60,11 +60,17 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     with blamed_on(DatasetUnavailable):
         prepared = fetch(config.prepared, scratch / "prepared")
     pad = encoder.tokenizer.pad_token_id
-    rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, pad)
-    held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, pad)
+    rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, pad, settings.packing)
+    held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, pad, settings.packing)
     if not len(rows):
         raise DatasetUnavailable(
             f"no row has a supervised token within the cutoff of {settings.cutoff_length}: raise cutoffLength"
+        )
+    if rows.truncated or rows.left_out:
+        _say(
+            f"{rows.truncated} rows are longer than the cutoff of {settings.cutoff_length} tokens: "
+            f"{rows.ended_early} end after an earlier answer, {rows.unfinished} within one; "
+            f"{rows.left_out} are left out, with nothing to learn before the cutoff"
         )
     order = Order(len(rows), settings.effective_batch_size, settings.seed)
     sample_prompts = choose_prompts(config.evaluation.samples, prepared / SAMPLE_PROMPTS)
@@ -217,6 +223,9 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         seconds=round(time.monotonic() - started, 3),
         peak_memory_bytes=_peak_memory(config),
         truncated_rows=rows.truncated,
+        ended_early_rows=rows.ended_early,
+        unfinished_rows=rows.unfinished,
+        left_out_rows=rows.left_out,
         versions=_versions(),
     )
     _say("storing the result")

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy
-from finetune_core.api.location import Location
+from finetune_core.api.location import DataLocation, Location
 
 API_VERSION = "finetune.dev/v1alpha1"
 KIND = "FineTuneJob"
@@ -64,17 +64,14 @@ def _validation_kind(value: Any) -> str:
 
 
 Validation = Annotated[
-    Annotated[ValidationFraction, Tag("a-fraction")] | Annotated[Location, Tag("a-location")],
+    Annotated[ValidationFraction, Tag("a-fraction")] | Annotated[DataLocation, Tag("a-location")],
     Discriminator(_validation_kind),
 ]
 
 
-class Dataset(Location):
+class Dataset(DataLocation):
     """The training data."""
 
-    sha256: str | None = Field(
-        default=None, max_length=64, pattern=r"^[0-9a-f]{64}$", description="Refuse any other content."
-    )
     format: FormatChoice = Field(default="auto", description="Detected from the first rows unless named.")
     columns: dict[ColumnName, ColumnName] = Field(
         default_factory=dict, max_length=16, description="Field of the format -> name of that field in the data."
@@ -135,11 +132,18 @@ class Hyperparameters(ApiModel):
         default=None, description="Clip the gradient norm here."
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(default=None, description="Seed of everything random.")
-    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step.")
-    micro_batch_size: Count | None = Field(default=None, description="Rows per forward pass.")
-    gradient_accumulation_steps: Count | None = Field(default=None, description="Forward passes per optimizer step.")
+    effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step, packed or not.")
+    micro_batch_size: Count | None = Field(
+        default=None, description="Rows per forward pass, or sequences where rows are packed."
+    )
+    gradient_accumulation_steps: Count | None = Field(
+        default=None, description="Forward passes per optimizer step; fewer where rows are packed."
+    )
     cutoff_length: Annotated[int, Field(ge=16, le=2**20)] | None = Field(
         default=None, description="Longest row, in tokens."
+    )
+    packing: bool | None = Field(
+        default=None, description="Put short rows into one sequence, up to the cutoff; none sees another."
     )
     precision: Precision | None = Field(default=None, description="Number format computed with.")
     master_weights: MasterWeights | None = Field(

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetune_core.api.base import ApiModel
 from finetune_core.errors import InvalidSpec
@@ -13,6 +14,7 @@ from finetune_core.errors import InvalidSpec
 _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _HUB_NAME = re.compile(r"[\w.-]{1,96}")
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_CONFIG_MAP_KEY = re.compile(r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]{1,253}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -33,14 +35,24 @@ class S3Uri:
 
 @dataclass(frozen=True)
 class HubUri:
-    """``hf://org/name[@revision]``, or ``hf://datasets/org/name[@revision]/file``."""
+    """``hf://org/name[@revision]``, or ``hf://datasets/org/name[@revision][/file or split]``."""
 
     kind: str
     """``model`` or ``dataset``."""
     repo: str
     revision: str | None
     path: str
-    """A file inside the repository; empty for the whole."""
+    """A file, a folder or a split inside the repository; empty for the whole."""
+
+
+@dataclass(frozen=True)
+class HttpsUri:
+    """``https://host/path``: one file of a web server."""
+
+    url: str
+    """What is asked for; its query may be a signature, so messages show ``public_uri`` of it."""
+    name: str
+    """The file's own name; empty where the path ends with ``/``."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,31 @@ class ClaimUri:
     path: str
 
 
-def parse_uri(uri: str) -> FileUri | S3Uri | HubUri | ClaimUri:
+@dataclass(frozen=True)
+class ConfigMapUri:
+    """``configmap://name/key``: one key of a ConfigMap in the job's namespace."""
+
+    name: str
+    key: str
+
+
+Uri = FileUri | S3Uri | HubUri | HttpsUri | ClaimUri | ConfigMapUri
+
+
+def public_uri(uri: str) -> str:
+    """The URI as it may be shown: a web address without its query and its user, which may be secret."""
+    if not uri.lower().startswith(("http:", "https:")):
+        return uri
+    try:
+        parts = urlsplit(uri)
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:  # what cannot be taken apart may have a password anywhere
+        return f"{uri.partition(':')[0]}://..."
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or "..."
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def parse_uri(uri: str) -> Uri:
     """Take a URI apart.
 
     Raises:
@@ -59,7 +95,7 @@ def parse_uri(uri: str) -> FileUri | S3Uri | HubUri | ClaimUri:
     """
     scheme, _, rest = uri.partition(":")
     if _CONTROL.search(unquote(uri)):
-        raise InvalidSpec(f"{uri!r}: a control character is not allowed in a location")
+        raise InvalidSpec(f"{public_uri(uri)!r}: a control character is not allowed in a location")
     if scheme == "file":
         path = unquote(rest.removeprefix("//"))
         if not path.startswith("/"):
@@ -83,9 +119,36 @@ def parse_uri(uri: str) -> FileUri | S3Uri | HubUri | ClaimUri:
         if ".." in PurePosixPath(path).parts:
             raise InvalidSpec(f"{uri!r}: '..' is not allowed in a location")
         return ClaimUri(claim, path.strip("/"))
+    if scheme == "configmap" and rest.startswith("//"):
+        name, _, key = rest[2:].partition("/")
+        if not _CLAIM.fullmatch(name) or not _CONFIG_MAP_KEY.fullmatch(key):
+            raise InvalidSpec(f"{uri!r} does not name a key of a ConfigMap: write configmap://name/key")
+        return ConfigMapUri(name, key)
+    if scheme == "https":
+        return _parse_https(uri)
+    if scheme == "http":
+        raise InvalidSpec(f"{public_uri(uri)!r} would be read unencrypted: write https://host/path")
     raise InvalidSpec(
-        f"{uri!r} is not a location: write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"
+        f"{public_uri(uri)!r} is not a location: "
+        "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"
     )
+
+
+def _parse_https(uri: str) -> HttpsUri:
+    shown = public_uri(uri)
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or not parts.path or not uri.isascii() or " " in uri or "\\" in uri:
+        raise InvalidSpec(f"{shown!r} is not a web address: write https://host/path, other characters as %XX")
+    if "@" in parts.netloc:
+        raise InvalidSpec(f"{shown!r}: whoever may read the job would read the user and password in it: leave them out")
+    name = unquote(parts.path.rpartition("/")[2])
+    if not {".", ".."}.isdisjoint(unquote(parts.path).split("/")) or "/" in name or "\\" in name:
+        raise InvalidSpec(f"{shown!r}: '..' is not allowed in a location")
+    return HttpsUri(parts._replace(fragment="").geturl(), name)
 
 
 def _parse_hub(uri: str, rest: str) -> HubUri:
@@ -102,6 +165,9 @@ def _parse_hub(uri: str, rest: str) -> HubUri:
 
 class Location(ApiModel):
     """Where something lies, and which Secret opens it."""
+
+    holds_data: ClassVar[bool] = False
+    """Whether it may be a place that only a dataset can lie in."""
 
     uri: str = Field(
         min_length=1,
@@ -125,7 +191,40 @@ class Location(ApiModel):
     @classmethod
     def _known_scheme(cls, uri: str) -> str:
         try:
-            parse_uri(uri)
+            where = parse_uri(uri)
         except InvalidSpec as error:
             raise ValueError(str(error)) from error
+        if isinstance(where, HttpsUri | ConfigMapUri) and not cls.holds_data:
+            raise ValueError(
+                f"{public_uri(uri)!r} can only be a dataset: write hf://org/name, s3://bucket/prefix, "
+                "pvc://claim/path or file:///path"
+            )
         return uri
+
+
+class DataLocation(Location):
+    """Where a dataset lies."""
+
+    holds_data: ClassVar[bool] = True
+
+    uri: str = Field(
+        min_length=1,
+        max_length=4096,  # signed addresses are long
+        description=(
+            "hf://datasets/org/name[@revision][/file or split], s3://bucket/key, https://host/file, pvc://claim/path, "
+            "configmap://name/key, or file:///path for ftj run."
+        ),
+    )
+    sha256: str | None = Field(
+        default=None, max_length=64, pattern=r"^[0-9a-f]{64}$",
+        description="Refuse any other content. Required for https.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _checksum_over_https(self) -> "DataLocation":
+        if self.uri.startswith("https:") and self.sha256 is None:
+            raise ValueError(
+                f"{public_uri(self.uri)!r} needs sha256 beside it, since what a web server sends may change: "
+                "write what sha256sum says of the file"
+            )
+        return self

@@ -81,10 +81,13 @@ class ResolvedHyperparameters(ApiModel):
     weight_decay: float = Field(description="AdamW weight decay.")
     max_grad_norm: float = Field(description="Where the gradient norm is clipped.")
     seed: int = Field(description="Seed of everything random.")
-    effective_batch_size: int = Field(description="Rows per optimizer step.")
-    micro_batch_size: int = Field(description="Rows per forward pass.")
-    gradient_accumulation_steps: int = Field(description="Forward passes per optimizer step.")
+    effective_batch_size: int = Field(description="Rows per optimizer step, packed or not.")
+    micro_batch_size: int = Field(description="Rows per forward pass, or sequences where rows are packed.")
+    gradient_accumulation_steps: int = Field(
+        description="Forward passes per optimizer step; fewer where rows are packed."
+    )
     cutoff_length: int = Field(description="Longest row, in tokens.")
+    packing: bool = Field(default=False, description="Whether short rows share a sequence, up to the cutoff.")
     precision: Precision = Field(description="Number format computed with.")
     master_weights: MasterWeights | None = Field(default=None, description="full only: what the optimizer updates.")
     activation_checkpointing: bool = Field(description="Whether activations are computed again instead of kept.")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from finetune_core.api.job import API_VERSION, KIND, FineTuneJob, FineTuneJobSpec
+from finetune_core.api.location import public_uri
 from finetune_core.api.yaml import load_yaml
 from finetune_core.errors import InvalidSpec
 
@@ -115,7 +116,7 @@ _UNION_MEMBERS = {"a-fraction", "a-location", "[key]"}
 
 
 def _shorten(value: Any) -> str:
-    text = "null" if value is None else repr(value)
+    text = "null" if value is None else repr(public_uri(value) if isinstance(value, str) else value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

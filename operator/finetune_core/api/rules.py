@@ -8,7 +8,8 @@ Rule = dict[str, str]
 MUTABLE = ("suspend", "ttlSecondsAfterFinished")
 """Fields of the spec that may be changed after the job was created."""
 
-_LOCATIONS = ("model", "dataset", "dataset.validation", "output")
+_LOCATIONS = ("model", "output")
+_DATA_LOCATIONS = ("dataset", "dataset.validation")
 
 _SHAPES = {
     "hf": "[^/]+/[^/]+",
@@ -16,6 +17,14 @@ _SHAPES = {
     "pvc": "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/|$)",
 }
 """Scheme of a location that a cluster knows -> how the rest begins: an organisation and a name, a bucket, a claim."""
+_DATA_SHAPES = _SHAPES | {
+    "https": "[^/@?#]+/",
+    "configmap": "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[-._a-zA-Z0-9]+$",
+}
+"""The same for a dataset, which may also be a file of a web server or a key of a ConfigMap."""
+
+_FORMS = "hf://org/name, s3://bucket/prefix or pvc://claim/path"
+_DATA_FORMS = "hf://datasets/org/name, s3://bucket/key, https://host/path, pvc://claim/path or configmap://name/key"
 
 
 def name_rules() -> list[Rule]:
@@ -38,7 +47,9 @@ def name_rules() -> list[Rule]:
 def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
     """Rules by the path of the field, below the spec, that they are for."""
     required = spec["required"]
-    rules = {f"{path}.uri": _uri_rules() for path in _LOCATIONS}
+    rules = {f"{path}.uri": _uri_rules(_SHAPES, _FORMS) for path in _LOCATIONS}
+    rules |= {f"{path}.uri": _uri_rules(_DATA_SHAPES, _DATA_FORMS) for path in _DATA_LOCATIONS}
+    rules["dataset"] = [_checksum_rule("self.uri.startsWith('https:')")]
     rules["output.uri"].append(
         {
             "rule": "!self.startsWith('hf:')",
@@ -49,10 +60,12 @@ def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
         {
             "rule": (
                 "has(self.uri) ? !has(self.fraction) : "
-                "has(self.fraction) && !has(self.secretName) && !has(self.endpointURL) && !has(self.region)"
+                "has(self.fraction) && !has(self.secretName) && !has(self.endpointURL) && !has(self.region) && "
+                "!has(self.sha256)"
             ),
             "message": "give either fraction, or uri and what goes with it",
-        }
+        },
+        _checksum_rule("has(self.uri) && self.uri.startsWith('https:')"),
     ]
     rules["hyperparameters"] = _batch_size_rules()
     rules["hyperparameters.lora.targetModules"] = [
@@ -82,19 +95,24 @@ def _unchanged(field: str, required: bool) -> Rule:
     }
 
 
-def _uri_rules() -> list[Rule]:
-    shapes = "|".join(f"{scheme}://{rest}" for scheme, rest in _SHAPES.items())
+def _checksum_rule(over_https: str) -> Rule:
+    """As ``DataLocation._checksum_over_https``."""
+    return {
+        "rule": f"!({over_https}) || has(self.sha256)",
+        "message": "https needs sha256 beside the uri: write what sha256sum says of the file",
+    }
+
+
+def _uri_rules(shapes: dict[str, str], forms: str) -> list[Rule]:
+    matched = "|".join(f"{scheme}://{rest}" for scheme, rest in shapes.items())
     return [
         {
             "rule": "!self.startsWith('file:')",
-            "message": (
-                "file: is for ftj run on one machine: "
-                "a cluster takes hf://org/name, s3://bucket/prefix or pvc://claim/path"
-            ),
+            "message": f"file: is for ftj run on one machine: a cluster takes {forms}",
         },
         {
-            "rule": f"self.startsWith('file:') || self.matches('^({shapes})')",
-            "message": "write hf://org/name, s3://bucket/prefix or pvc://claim/path",
+            "rule": f"self.startsWith('file:') || self.matches('^({matched})')",
+            "message": f"write {forms}",
         },
         {
             "rule": "!self.matches('/[.][.](/|$)|^s3://[^/]*[.][.]')",

@@ -16,8 +16,8 @@ Role = Literal["model", "dataset", "validation", "output"]
 
 PlaceOf = Callable[[Location, Role], Place]
 
-HOW_NOT_WHAT = {"micro_batch_size", "gradient_accumulation_steps", "activation_checkpointing"}
-"""Settings that change what a step costs and not what it learns: their product, the effective batch, stays."""
+HOW_NOT_WHAT = {"micro_batch_size", "gradient_accumulation_steps", "activation_checkpointing", "packing"}
+"""Settings that change what a step costs and not what it learns: its rows, as many as the effective batch, stay."""
 
 
 def prepare_config(name: str, uid: str, spec: FineTuneJobSpec, place_of: PlaceOf) -> PrepareConfig:

@@ -9,6 +9,14 @@ TERMINATION_DEFAULT = "/dev/termination-log"
 TERMINATION_BYTES = 4096
 """What kubelet keeps of a termination message."""
 
+DATASET_LIMIT_VARIABLE = "FINETUNE_MAX_DATASET_BYTES"
+"""Largest dataset that is fetched, as it lies there; a number of bytes."""
+DEFAULT_DATASET_LIMIT_BYTES = 4 * 2**30
+"""Seven times a million rows of 600 bytes; with its tokens it fits the 20 GiB of scratch that a prepare pod has."""
+
+INTERNAL_HOSTS_VARIABLE = "FINETUNE_INTERNAL_HOSTS"
+"""Hosts, by name or address and separated by commas, that https may read though their addresses are internal ones."""
+
 EXIT_FAILED = 1
 """The step failed; the termination message says why."""
 EXIT_TERMINATED = 143
@@ -18,3 +26,5 @@ SECRETS_FOLDER = "/var/run/finetune/secrets"
 """In a pod: a folder for each role's Secret."""
 CLAIMS_FOLDER = "/var/run/finetune/claims"
 """In a pod: a folder for each claim."""
+CONFIG_MAPS_FOLDER = "/var/run/finetune/configmaps"
+"""In a pod: a folder for each role's ConfigMap."""

@@ -11,6 +11,8 @@ class Place(ApiModel):
     """Folder with one file per key (``HF_TOKEN``, ``AWS_ACCESS_KEY_ID``, ...); None: the process's own identity."""
     endpoint_url: str | None = None
     region: str | None = None
+    root: str | None = None
+    """Folder of this machine that no link may lead out of: a mounted claim, whose files others may have written."""
 
     def below(self, *parts: str) -> "Place":
         """The place of that name inside this one."""

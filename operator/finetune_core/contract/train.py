@@ -77,6 +77,9 @@ class RunReport(ApiModel):
     supervised_tokens: int
     seconds: float
     peak_memory_bytes: int | None = None
-    truncated_rows: int = 0
+    truncated_rows: int = Field(default=0, description="Training rows longer than the cutoff.")
+    ended_early_rows: int = Field(default=0, description="Of them, those that lost whole answers.")
+    unfinished_rows: int = Field(default=0, description="Of them, those that were cut within an answer.")
+    left_out_rows: int = Field(default=0, description="Rows with nothing to learn before the cutoff.")
     versions: dict[str, str]
     artifact: Artifact | None = None

@@ -155,8 +155,12 @@ class Settings:
     def _search(self, method: Method, master_weights: MasterWeights | None) -> Fit:
         quiet = Reasons()
         given = self.spec.hyperparameters
-        row_tokens = min(self.cutoff(quiet), self.data.lengths.max)
-        supervised = row_tokens if given.train_on_prompt else min(row_tokens, self.data.supervised_max)
+        cutoff = self.cutoff(quiet)
+        # Packed sequences are filled up to the cutoff, perhaps with answers alone.
+        row_tokens = cutoff if given.packing else min(cutoff, self.data.lengths.max)
+        supervised = row_tokens
+        if not (given.packing or given.train_on_prompt):
+            supervised = min(row_tokens, self.data.supervised_max)
         base = TrainingShape(
             method=method,
             micro_batch_size=1,
@@ -178,7 +182,7 @@ class Settings:
             usable_bytes=self.gpu.memory_bytes,
             micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(batch),
             checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],
-            typical_tokens=min(row_tokens, self.data.lengths.p50),
+            typical_tokens=row_tokens if given.packing else min(row_tokens, self.data.lengths.p50),
         )
 
     def resolve(self, method: Method, fit: Fit) -> tuple[ResolvedHyperparameters, list[Reason]]:
@@ -220,6 +224,9 @@ class Settings:
                 lambda: (batch // micro, "effectiveBatchSize / microBatchSize"),
             ),
             cutoff_length=self.cutoff(reasons),
+            packing=reasons.choose(
+                "packing", given.packing, lambda: (False, "rows of like length share their padding")
+            ),
             precision=self.precision(reasons),
             master_weights=self._master_weights(training, reasons),
             activation_checkpointing=reasons.choose(

@@ -38,6 +38,10 @@ def _why(step: Step) -> tuple[str, str]:
     words = f"{waiting.reason}: {waiting.message}"
     if waiting.reason in _IMAGE:
         return "ImagePullFailed", words
-    if waiting.reason == "FailedMount" and "secret" in waiting.message.lower():
-        return "SecretMissing", words
+    if waiting.reason == "FailedMount":
+        # As kubelet says it: configmap "NAME" not found, or configmap references non-existent config key: KEY.
+        if any(said in waiting.message for said in (': configmap "', "configmap references")):
+            return "DatasetUnavailable", words
+        if "secret" in waiting.message.lower():
+            return "SecretMissing", words
     return "Unschedulable", words

@@ -1,14 +1,14 @@
-"""Locations as a pod sees them: claims and Secrets become folders."""
+"""Locations as a pod sees them: claims, ConfigMaps and Secrets become folders."""
 
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from finetune_core.api import Location
-from finetune_core.api.location import ClaimUri, parse_uri
+from finetune_core.api.location import ClaimUri, ConfigMapUri, parse_uri
 from finetune_core.contract import Place
 from finetune_core.contract.build import Role
-from finetune_core.contract.environment import CLAIMS_FOLDER, SECRETS_FOLDER
+from finetune_core.contract.environment import CLAIMS_FOLDER, CONFIG_MAPS_FOLDER, SECRETS_FOLDER
 from finetune_operator.settings import Settings
 
 
@@ -21,13 +21,18 @@ class Mounts:
     mounts: list[dict[str, Any]] = field(default_factory=list)
 
     def place_of(self, location: Location, role: Role) -> Place:
-        """The place a pod reads or writes: its claim mounted below a folder, its Secret as files of that role only."""
-        uri = location.uri
+        """The place a pod reads or writes: its claim mounted below a folder, Secret and ConfigMap by role."""
+        uri, root = location.uri, None
         where = parse_uri(uri)
         if isinstance(where, ClaimUri):
-            folder = f"{CLAIMS_FOLDER}/{where.claim}"
-            self._mount(f"claim-{len(self.volumes)}", folder, {"persistentVolumeClaim": {"claimName": where.claim}})
-            uri = f"file://{folder}/{quote(where.path)}".rstrip("/")
+            root = f"{CLAIMS_FOLDER}/{where.claim}"
+            self._mount(f"claim-{len(self.volumes)}", root, {"persistentVolumeClaim": {"claimName": where.claim}})
+            uri = f"file://{root}/{quote(where.path)}".rstrip("/")
+        if isinstance(where, ConfigMapUri):
+            root = f"{CONFIG_MAPS_FOLDER}/{role}"
+            source = {"name": where.name, "items": [{"key": where.key, "path": where.key}], "defaultMode": 0o440}
+            self._mount(f"configmap-{role}", root, {"configMap": source}, read_only=True)
+            uri = f"file://{root}/{quote(where.key)}"
         credentials = None
         if location.secret_name is not None:
             credentials = f"{SECRETS_FOLDER}/{role}"
@@ -39,6 +44,7 @@ class Mounts:
             credentials=credentials,
             endpoint_url=location.endpoint_url or (self.settings.s3_endpoint_url or None if s3 else None),
             region=location.region or (self.settings.s3_region or None if s3 else None),
+            root=root,
         )
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.api.job import FineTuneJobSpec
-from finetune_core.contract.environment import CONFIG_VARIABLE
+from finetune_core.contract.environment import CONFIG_VARIABLE, DATASET_LIMIT_VARIABLE, INTERNAL_HOSTS_VARIABLE
 from finetune_core.planning import Gpu
 from finetune_operator.decide.observed import StepKind
 from finetune_operator.manifests.places import Mounts
@@ -109,6 +109,9 @@ def _container(
         "XDG_CACHE_HOME": f"{SCRATCH}/.cache",
         "PYTHONUNBUFFERED": "1",
     }
+    if kind == "prepare":
+        environment[DATASET_LIMIT_VARIABLE] = str(settings.max_dataset_bytes)
+        environment[INTERNAL_HOSTS_VARIABLE] = ",".join(settings.internal_hosts)
     return {
         "name": CONTAINER,
         "image": spec.pod.image or settings.trainer_image,

@@ -7,7 +7,7 @@ from jobs import JOB, job
 
 from finetune_core.api import FineTuneJob, Location, read_job
 from finetune_core.api.job import ValidationFraction
-from finetune_core.api.location import FileUri, parse_uri
+from finetune_core.api.location import DataLocation, FileUri, parse_uri
 from finetune_core.errors import InvalidSpec
 
 
@@ -47,7 +47,7 @@ class TestAGoodJob:
 
     def test_validation_is_a_fraction_or_a_location(self) -> None:
         assert job("dataset.validation.fraction=0").spec.dataset.validation == ValidationFraction(fraction=0)
-        assert job("dataset.validation.uri=s3://datasets/held-out.jsonl").spec.dataset.validation == Location(
+        assert job("dataset.validation.uri=s3://datasets/held-out.jsonl").spec.dataset.validation == DataLocation(
             uri="s3://datasets/held-out.jsonl"
         )
 
@@ -281,6 +281,35 @@ class TestOverrides:
 
     def test_reach_nothing_outside_the_spec(self) -> None:
         assert problem("metadata.name=other").startswith("spec.metadata: unknown field")
+
+
+class TestAnAddressWithASignature:
+    """It is as good as a password: what is wrong with it is said without it."""
+
+    @pytest.mark.parametrize(
+        ("uri", "said"),
+        [
+            ("https://host/rows?hidden", "'https://host/rows' needs sha256 beside it"),
+            ("https://host/rows?" + "hidden" * 1000, "'https://host/rows': string should have at most 4096 characters"),
+            ("http://host/rows?hidden", "'http://host/rows' would be read unencrypted"),
+        ],
+    )
+    def test_is_not_repeated(self, uri: str, said: str) -> None:
+        line = problem(f"dataset.uri={uri}")
+        assert said in line
+        assert "hidden" not in line
+
+    def test_is_taken_with_a_checksum(self) -> None:
+        uri = "https://host/rows.jsonl?X-Amz-Signature=abc"
+        assert job(f"dataset.uri={uri}", f"dataset.sha256={'a' * 64}").spec.dataset.uri == uri
+        changes = (f"dataset.validation.uri={uri}", f"dataset.validation.sha256={'b' * 64}")
+        assert job(*changes).spec.dataset.validation == DataLocation(uri=uri, sha256="b" * 64)
+
+    @pytest.mark.parametrize("role", ["model", "output"])
+    def test_is_for_datasets_alone(self, role: str) -> None:
+        line = problem(f"{role}.uri=https://host/model?hidden")
+        assert f"spec.{role}.uri: 'https://host/model' can only be a dataset" in line
+        assert "hidden" not in line
 
 
 class TestRelativeLocations:

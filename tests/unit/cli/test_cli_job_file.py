@@ -8,6 +8,7 @@ from jobs import JOB
 
 from finetune_cli.job_file import LARGEST_JOB_BYTES, load_job, place_of
 from finetune_core.api import Location
+from finetune_core.api.location import DataLocation
 from finetune_core.errors import InvalidSpec, SecretMissing
 
 
@@ -77,6 +78,16 @@ class TestPlaceOf:
         place = place_of(Location(uri="s3://bucket/a", endpoint_url="https://s3.local", region="eu-1"))
         assert (place.uri, place.credentials) == ("s3://bucket/a", None)
         assert (place.endpoint_url, place.region) == ("https://s3.local", "eu-1")
+
+    @pytest.mark.parametrize(
+        ("uri", "kind"), [("pvc://claim/rows.jsonl", "volume"), ("configmap://faq/rows.jsonl", "ConfigMap")]
+    )
+    def test_in_a_cluster_says_what_to_write(self, uri: str, kind: str) -> None:
+        with pytest.raises(InvalidSpec) as caught:
+            place_of(DataLocation(uri=uri))
+        assert str(caught.value) == (
+            f"{uri} is a {kind} of a cluster: ftj run needs file:PATH, a folder or file of this machine"
+        )
 
     def test_with_a_secret_is_the_folder_of_that_name(self, secrets: Path) -> None:
         (secrets / "store").mkdir()

@@ -69,6 +69,7 @@ class TestFingerprint:
             "hyperparameters.microBatchSize=2",
             "hyperparameters.gradientAccumulationSteps=16",
             "hyperparameters.activationCheckpointing=true",
+            "hyperparameters.packing=true",
             "checkpoints.keep=1",
         ],
     )

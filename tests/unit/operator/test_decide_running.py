@@ -95,6 +95,18 @@ def test_a_policy_passes_over_what_it_is_not_for(policy: Policy, seen: Observed)
             'secret "hub" not found', id="no Secret",
         ),
         pytest.param(
+            pod("Pending", waiting=Waiting("FailedMount", 'volume "a" : configmap "secrets" not found')),
+            "DatasetUnavailable", 'configmap "secrets" not found', id="no ConfigMap",
+        ),
+        pytest.param(
+            pod("Pending", waiting=Waiting("FailedMount", "configmap references non-existent config key: rows.jsonl")),
+            "DatasetUnavailable", "non-existent config key: rows.jsonl", id="no key in the ConfigMap",
+        ),
+        pytest.param(
+            pod("Pending", waiting=Waiting("FailedMount", 'volume "a" : secret "configmap" not found')),
+            "SecretMissing", 'secret "configmap" not found', id="no Secret, oddly named",
+        ),
+        pytest.param(
             pod("Pending", waiting=Waiting("FailedMount", "volume is busy")), "Unschedulable", "volume is busy",
             id="no volume",
         ),

@@ -17,6 +17,7 @@ from finetune_operator.settings import Settings
 SETTINGS = Settings(trainer_image="registry.local/trainer:1")
 BOTH = pytest.mark.parametrize("kind", ["prepare", "train"])
 CLAIMS = ("model.uri=pvc://data/models/qwen", "dataset.uri=pvc://data/rows.jsonl", "output.uri=pvc://results/bot")
+CONFIG_MAPS = ("dataset.uri=configmap://faq/rows.jsonl", "dataset.validation.uri=configmap://faq/held-out.jsonl")
 SECRETS = (
     "model.secretName=hub", "dataset.secretName=bucket", "dataset.validation.uri=s3://datasets/held-out.jsonl",
     "dataset.validation.secretName=held-out", "output.secretName=results",
@@ -69,8 +70,9 @@ def test_the_pod_is_restricted(kind: str) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod)
-    allowed = {"name", "emptyDir", "secret", "persistentVolumeClaim"}
-    assert all(set(volume) <= allowed for volume in pod_of(made(kind, *CLAIMS, *SECRETS))["volumes"])
+    allowed = {"name", "emptyDir", "secret", "persistentVolumeClaim", "configMap"}
+    for changes in ((*CLAIMS, *SECRETS), CONFIG_MAPS):
+        assert all(set(volume) <= allowed for volume in pod_of(made(kind, *changes))["volumes"])
 
 
 @BOTH
@@ -271,6 +273,7 @@ def test_claims_are_folders_each_mounted_once() -> None:
     assert claims_of(made("prepare", *CLAIMS)) == {f"{root}/data": "data", f"{root}/results": "results"}
     assert claims_of(made("train", *CLAIMS)) == {f"{root}/data": "data", f"{root}/results": "results"}
     config = config_of(made("prepare", *CLAIMS))
+    assert {config.dataset.root, config.model.root} == {f"{root}/data"}
     assert config.dataset.uri == f"file://{root}/data/rows.jsonl"
     assert config.model.uri == f"file://{root}/data/models/qwen"
     assert config.output.uri == f"file://{root}/results/bot"
@@ -280,9 +283,29 @@ def test_a_claim_of_the_data_alone_is_not_in_the_train_pod() -> None:
     assert claims_of(made("train", "dataset.uri=pvc://data/rows.jsonl")) == {}
 
 
+def test_a_key_of_a_config_map_is_a_file_of_its_role() -> None:
+    manifest, root = made("prepare", *CONFIG_MAPS), "/var/run/finetune/configmaps"
+    named = {volume["name"]: volume["configMap"] for volume in pod_of(manifest)["volumes"] if "configMap" in volume}
+    mounts = [mount for mount in container_of(manifest)["volumeMounts"] if mount["name"] in named]
+    assert [(mount["mountPath"], mount["readOnly"], named[mount["name"]]) for mount in mounts] == [
+        (f"{root}/{role}", True, {"name": "faq", "items": [{"key": key, "path": key}], "defaultMode": 0o440})
+        for role, key in (("dataset", "rows.jsonl"), ("validation", "held-out.jsonl"))
+    ]
+    config = config_of(manifest)
+    assert (config.dataset.uri, config.dataset.root) == (f"file://{root}/dataset/rows.jsonl", f"{root}/dataset")
+    assert config.validation.uri == f"file://{root}/validation/held-out.jsonl"
+    assert not [volume for volume in pod_of(made("train", *CONFIG_MAPS))["volumes"] if "configMap" in volume]
+
+
+def test_the_operators_limits_go_to_the_preparation() -> None:
+    environment = environment_of(made("prepare", max_dataset_bytes=5, internal_hosts=("data.corp", "10.0.0.7")))
+    assert environment["FINETUNE_MAX_DATASET_BYTES"] == "5"
+    assert environment["FINETUNE_INTERNAL_HOSTS"] == "data.corp,10.0.0.7"
+
+
 @BOTH
 def test_volumes_and_mounts_agree_and_have_names_of_their_own(kind: str) -> None:
-    manifest = made(kind, *CLAIMS, *SECRETS)
+    manifest = made(kind, *CLAIMS, *SECRETS, *CONFIG_MAPS[:1])
     volumes = [volume["name"] for volume in pod_of(manifest)["volumes"]]
     mounts = container_of(manifest)["volumeMounts"]
     assert sorted(volumes) == sorted({mount["name"] for mount in mounts})

@@ -131,6 +131,7 @@ GIVEN: dict[str, dict[str, Any]] = {
         "effective_batch_size": 30, "micro_batch_size": 3, "gradient_accumulation_steps": 10,
     },
     "hyperparameters.cutoffLength=300": {"cutoff_length": 300},
+    "hyperparameters.packing=true": {"packing": True},
     "hyperparameters.precision=fp16": {"precision": "fp16"},
     "hyperparameters.activationCheckpointing=true": {"activation_checkpointing": True},
     "hyperparameters.activationCheckpointing=false": {"activation_checkpointing": False},
@@ -164,10 +165,22 @@ class TestGivenValues:
         assert resolved(answer).master_weights == masters
         assert answer.why("masterWeights") == "given in the job"
 
-    @pytest.mark.parametrize("given_field", ["learningRate", "epochs", "seed", "microBatchSize", "cutoffLength"])
+    @pytest.mark.parametrize(
+        "given_field", ["learningRate", "epochs", "seed", "microBatchSize", "cutoffLength", "packing"]
+    )
     def test_are_said_to_be_given(self, given_field: str) -> None:
-        value = {"learningRate": "1e-4", "epochs": "2"}.get(given_field, "16")
+        value = {"learningRate": "1e-4", "epochs": "2", "packing": "false"}.get(given_field, "16")
         assert plan_of(f"hyperparameters.{given_field}={value}", "gpu.type=B200").why(given_field) == "given in the job"
+
+    def test_packed_sequences_are_planned_as_long_as_the_cutoff(self) -> None:
+        same = ["hyperparameters.cutoffLength=1024", "hyperparameters.microBatchSize=2"]
+
+        def peak(*changes: str, tokens: int) -> int:
+            memory = plan_of(*same, *changes, data=data_of(tokens=tokens, supervised_max=tokens)).memory
+            assert memory is not None
+            return memory.peak_bytes
+
+        assert peak("hyperparameters.packing=true", tokens=100) == peak(tokens=1024) > peak(tokens=100)
 
     @pytest.mark.parametrize(
         ("changes", "said"),
@@ -353,6 +366,7 @@ changes_strategy = st.fixed_dictionaries(
         "hyperparameters.precision": st.sampled_from(["bf16", "fp16", "fp32"]),
         "hyperparameters.masterWeights": st.sampled_from(["fp32", "none"]),
         "hyperparameters.activationCheckpointing": st.sampled_from(["true", "false"]),
+        "hyperparameters.packing": st.sampled_from(["true", "false"]),
         "hyperparameters.trainOnPrompt": st.sampled_from(["true", "false"]),
         "hyperparameters.lora.rank": st.integers(1, 1024),
         "hyperparameters.lora.targetModules": st.sampled_from(["[all-linear]", "[q_proj]", "[nothing]"]),

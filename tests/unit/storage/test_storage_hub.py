@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -29,34 +29,49 @@ FILES = {
     "consolidated.safetensors": b"weights once more",
     "data/train.jsonl": b"{}\n",
 }
+PARTS = {
+    "README.md": b"---\nconfigs: []\n---\n",
+    "script.py": b"code",
+    "data/train-00000-of-00002.jsonl": b'{"a": 1}\n',
+    "data/train-00001-of-00002.jsonl": b'{"a": 2}\n',
+    "data/test_sft-00000-of-00001.jsonl": b'{"a": 3}\n',
+    "data/validation-00000-of-00001.jsonl": b'{"a": 4}\n',
+    "v1.0/zh/train.csv": b"a\n5\n",
+    "v1.0/zh/测试.csv": b"a\n6\n",
+}
+REPOSITORIES = {"org/name": FILES, "org/private": FILES, "org/parts": PARTS}
 
 Fetch = Callable[..., tuple[str, str]]
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Just enough of the hub: a model and a dataset org/name, a gated and a failing one, no other."""
+    """Just enough of the hub: a few repositories, each both a model and a dataset; a gated and a failing one.
+
+    It knows one commit, lists a tree in one page, and has no Xet, no redirect to a store and no ranges.
+    """
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path).path.replace("/datasets/", "/models/").removeprefix("/api")
+        url = unquote(urlsplit(self.path).path).replace("/datasets/", "/models/").removeprefix("/api")
+        files = next((files for name, files in REPOSITORIES.items() if f"/{name}/" in f"{url}/"), None)
         if "/org/gated" in url:
             self.answer(403, code="GatedRepo")
         elif "/org/failing" in url:
             self.answer(500)
         elif "/org/private" in url and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self.answer(401, code="RepoNotFound")
-        elif "/org/name" not in url and "/org/private" not in url:
+        elif files is None:
             self.answer(404, code="RepoNotFound")
-        elif url.endswith("/revision/main"):
+        elif url.endswith(("/revision/main", f"/revision/{COMMIT}")) or url.count("/") == 3:
             self.answer(200, json.dumps({"id": "org/name", "sha": COMMIT, "siblings": []}).encode())
         elif "/revision/" in url:
             self.answer(404, code="RevisionNotFound")
         elif url.endswith(f"/tree/{COMMIT}"):
             tree = [
                 {"type": "file", "path": path, "size": len(data), "oid": f"{len(data):040x}"}
-                for path, data in FILES.items()
+                for path, data in files.items()
             ]
             self.answer(200, json.dumps(tree).encode())
-        elif data := FILES.get(url.partition("/resolve/")[2].partition("/")[2]):
+        elif data := files.get(url.partition("/resolve/")[2].partition("/")[2]):
             self.answer(200, data, ETag=f'"{data.hex()}"')
         else:
             self.answer(404, code="EntryNotFound")
@@ -86,21 +101,27 @@ def hub() -> Iterator[str]:
 def run(hub: str, tmp_path: Path) -> Fetch:
     """Fetch in a new process: the path or message that comes of it, and the class of the error or an empty string."""
 
-    def run(uri: str, credentials: str = "", weights: bool = True, **settings: str) -> tuple[str, str]:
+    def run(
+        uri: str, credentials: str = "", weights: bool = True, split: str = "train", **settings: str
+    ) -> tuple[str, str]:
         code = (
             "import sys\n"
             "from finetune_core.contract import Place\n"
             "from finetune_core.errors import FinetuneError\n"
-            "from finetune_storage import fetch\n"
+            "from finetune_storage import fetch, fetch_dataset\n"
             "from pathlib import Path\n"
             "place = Place(uri=sys.argv[1], credentials=sys.argv[2] or None)\n"
-            "try: print('', fetch(place, Path('unused'), weights=sys.argv[3] == 'True'), sep='|')\n"
+            "try:\n"
+            "    if place.uri.startswith('hf://datasets/'):\n"
+            "        data = fetch_dataset(place, Path('unused'), split=sys.argv[4])\n"
+            "        print('', data.source, *[file.path for file in data.files], sep='|')\n"
+            "    else: print('', fetch(place, Path('unused'), weights=sys.argv[3] == 'True'), sep='|')\n"
             "except FinetuneError as error: print(type(error).__name__, error, sep='|')\n"
         )
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         environment |= {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub, "HF_HUB_DISABLE_TELEMETRY": "1"}
         result = subprocess.run(
-            [sys.executable, "-c", code, uri, credentials, str(weights)],
+            [sys.executable, "-c", code, uri, credentials, str(weights), split],
             env=environment | settings,
             cwd=tmp_path,
             capture_output=True,
@@ -150,12 +171,63 @@ def test_a_cache_that_someone_laid_out_is_used_offline(run: Fetch, tmp_path: Pat
         assert run(uri, HF_HUB_OFFLINE="1") == (str(repo / "snapshots" / COMMIT), "")
 
 
+def dataset(run: Fetch, uri: str, **options: str) -> tuple[str, dict[str, bytes]]:
+    """Where the dataset came from, and its files by their path in the repository, in their order."""
+    told, reason = run(uri, **options)
+    assert reason == "", told
+    source, *paths = told.split("|")
+    return source, {path.partition(f"/snapshots/{COMMIT}/")[2]: Path(path).read_bytes() for path in paths}
+
+
 def test_a_file_of_a_dataset(run: Fetch) -> None:
-    path, reason = run("hf://datasets/org/name/data/train.jsonl")
-    assert reason == ""
-    assert path.endswith("/data/train.jsonl")
-    assert Path(path).read_bytes() == FILES["data/train.jsonl"]
-    assert run("hf://datasets/org/name/data/train.jsonl", HF_HUB_OFFLINE="1") == (path, "")
+    uri = "hf://datasets/org/name/data/train.jsonl"
+    found = (f"hf://datasets/org/name@{COMMIT}/data/train.jsonl", {"data/train.jsonl": FILES["data/train.jsonl"]})
+    assert dataset(run, uri) == found
+    assert dataset(run, uri, HF_HUB_OFFLINE="1") == found
+    assert dataset(run, f"hf://datasets/org/name@{COMMIT}/data/train.jsonl") == found
+
+
+@pytest.mark.parametrize(
+    ("path", "split", "names"),
+    [
+        ("/data", "train", ["data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl"]),
+        ("/data/train", "validation", ["data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl"]),
+        ("/data", "validation", ["data/validation-00000-of-00001.jsonl"]),
+        ("/validation", "train", ["data/validation-00000-of-00001.jsonl"]),
+        ("/val", "train", ["data/validation-00000-of-00001.jsonl"]),
+        ("@main/test_sft", "train", ["data/test_sft-00000-of-00001.jsonl"]),
+        ("/v1.0/zh/train", "train", ["v1.0/zh/train.csv"]),
+        ("/v1.0/zh/测试.csv", "train", ["v1.0/zh/测试.csv"]),
+        ("/v1.0/zh/测试集", "train", ["v1.0/zh/测试.csv"]),
+    ],
+)
+def test_a_split_or_a_folder_of_a_dataset(run: Fetch, path: str, split: str, names: list[str]) -> None:
+    source, found = dataset(run, f"hf://datasets/org/parts{path}", split=split)
+    assert source == f"hf://datasets/org/parts@{COMMIT}{path.removeprefix('@main')}"
+    assert list(found.items()) == [(name, PARTS[name]) for name in names]
+
+
+def test_a_dataset_is_its_training_data(run: Fetch) -> None:
+    assert dataset(run, "hf://datasets/org/name") == (
+        f"hf://datasets/org/name@{COMMIT}", {"data/train.jsonl": FILES["data/train.jsonl"]}
+    )  # fmt: skip
+
+
+def test_a_cache_whose_links_lead_out_of_it(run: Fetch, tmp_path: Path) -> None:
+    (tmp_path / "secret.jsonl").write_text("hidden")
+    snapshot = tmp_path / "hub" / "hub" / "datasets--org--name" / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "a.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    said, reason = run(f"hf://datasets/org/name@{COMMIT}/a.jsonl")
+    assert reason == "StorageError"
+    assert "a.jsonl leads out of " in said
+
+
+def test_a_dataset_over_the_limit_is_not_downloaded(run: Fetch, tmp_path: Path) -> None:
+    for path in ("data", "data/train-00000-of-00002.jsonl"):
+        said, reason = run(f"hf://datasets/org/parts/{path}", FINETUNE_MAX_DATASET_BYTES="5")
+        assert (reason, "bytes, and the limit is 5: train on a part of it" in said) == ("StorageError", True)
+    assert list((tmp_path / "hub").rglob("*.jsonl")) == []
 
 
 def test_the_token_of_the_credentials_opens_a_private_model(run: Fetch, tmp_path: Path) -> None:
@@ -178,8 +250,20 @@ def test_the_token_of_the_credentials_opens_a_private_model(run: Fetch, tmp_path
         ("hf://datasets/org/name/x.jsonl", "NotFound", "the hub has no such file, hf://datasets/org/name/x.jsonl"),
         ("hf://datasets/org/missing/x.jsonl", "NotFound", "the hub shows no hf://datasets/org/missing/x.jsonl"),
         ("hf://datasets/org/gated/x.jsonl", "StorageError", "hf://datasets/org/gated/x.jsonl is gated"),
+        ("hf://datasets/org/missing", "NotFound", "the hub shows no hf://datasets/org/missing"),
+        ("hf://datasets/org/gated/train", "StorageError", "hf://datasets/org/gated/train is gated"),
+        ("hf://datasets/org/failing", "StorageError", "hf://datasets/org/failing: the hub answered 500"),
+        ("hf://datasets/org/name@v9", "NotFound", "the hub has no such revision of hf://datasets/org/name@v9"),
+        (
+            "hf://datasets/org/parts/data/dev2", "NotFound",
+            "hf://datasets/org/parts/data/dev2 has no split 'dev2': there are the splits test_sft, train, validation",
+        ),
+        (
+            "hf://datasets/org/parts", "StorageError",
+            "hf://datasets/org/parts holds files of several kinds (.csv, .jsonl): name one file",
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_the_hub_refuses(run: Fetch, uri: str, reason: str, said: str) -> None:
     message, error = run(uri)
     assert (error, message[: len(said)]) == (reason, said)
@@ -192,6 +276,12 @@ def test_what_the_cache_lacks_offline(run: Fetch, tmp_path: Path, uri: str) -> N
         "download it there once, or unset HF_HUB_OFFLINE",
         "StorageError",
     )
+
+
+def test_what_only_the_hub_can_tell_offline(run: Fetch) -> None:
+    said, reason = run("hf://datasets/org/parts", HF_HUB_OFFLINE="1")
+    assert reason == "StorageError"
+    assert said.endswith("HF_HUB_OFFLINE forbids to ask: name a file, such as hf://datasets/org/parts/train.jsonl")
 
 
 def test_a_hub_that_nobody_listens_on(run: Fetch) -> None:

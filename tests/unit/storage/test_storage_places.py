@@ -8,7 +8,7 @@ import pytest
 
 from finetune_core.contract import Place
 from finetune_core.errors import InvalidSpec, NotFound, StorageError
-from finetune_storage import fetch, open_folder, sha256_of
+from finetune_storage import fetch, fetch_dataset, open_folder, sha256_of
 
 
 def test_a_local_place_is_fetched_as_itself(tmp_path: Path) -> None:
@@ -29,6 +29,16 @@ def test_a_volume_of_a_cluster_cannot_be_written() -> None:
         open_folder(Place(uri="pvc://claim/out"))
 
 
+def test_a_model_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSpec, match="hf://org/name is a model, where a dataset is needed: write hf://datasets/"):
+        fetch_dataset(Place(uri="hf://org/name"), tmp_path)
+
+
+def test_a_web_server_cannot_be_written() -> None:
+    with pytest.raises(InvalidSpec, match=r"^https://host/a can only be read: write an output as s3://bucket/prefix"):
+        open_folder(Place(uri="https://host/a?signature"))
+
+
 def test_the_hub_cannot_be_written() -> None:
     with pytest.raises(InvalidSpec, match="can only be read: write an output as s3://bucket/prefix"):
         open_folder(Place(uri="hf://org/name"))
@@ -37,9 +47,10 @@ def test_the_hub_cannot_be_written() -> None:
 @pytest.mark.parametrize(
     ("uri", "advice"),
     [
-        ("hf://datasets/org/name", "write hf://datasets/org/name/FILE"),
+        ("hf://datasets/org/name", "is a dataset, where a model is needed: write hf://org/name"),
         ("hf://org/name/model.safetensors", "write hf://org/name, the whole model"),
-        ("https://host/file", "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"),
+        ("https://host/file?signature", "^https://host/file can only be a dataset: write hf://org/name or s3://"),
+        ("gs://bucket/a", "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path"),
         ("pvc://claim/data.jsonl", "pvc://claim/data.jsonl is a volume of a cluster: ftj run needs file:"),
     ],
 )
@@ -61,7 +72,7 @@ def test_only_places_of_a_library_import_it() -> None:
     code = (
         "import sys; from finetune_core.contract import Place; import finetune_storage as storage\n"
         "storage.open_folder(Place(uri='file:///tmp'))\n"
-        "print(sorted({'boto3', 'botocore', 'huggingface_hub'} & set(sys.modules)))"
+        "print(sorted({'boto3', 'botocore', 'huggingface_hub', 'httpcore2'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
