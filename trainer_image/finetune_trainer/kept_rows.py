@@ -73,7 +73,9 @@ class KeptRows:
     def shown(self, places: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> Iterator[ShownRow]:
         """A few of the rows at these places as the model is trained on them; none with personal data in it."""
         shown = 0
-        tried = _spread(places, _ROWS_TRIED)
+        spread = _spread(places, _ROWS_TRIED)
+        # Those shown if all are fit to be shown come first, and lie far from each other.
+        tried = [place for start in range(ROWS_SHOWN) for place in spread[start::ROWS_SHOWN]]
         for place, tokens in zip(tried, read_tokens(self.tokens_path, tried), strict=True):
             pieces = list(_pieces(tokens, tokenizer))
             text = Example(1, (Message("assistant", "".join(piece.text for piece in pieces)),))
