@@ -68,8 +68,8 @@ def pieces(*parts: bytes | tuple[bytes, int]) -> Callable[[Path], None]:
     return write
 
 
-def made(content: Callable[[Path], bytes]) -> Callable[[Path], None]:
-    return lambda path: [path.write_bytes(content(path))] and None
+def made(content: Callable[[Path], bytes]) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content(path))
 
 
 def gzip_bomb(path: Path) -> None:
@@ -89,6 +89,21 @@ def zstd_bomb(path: Path) -> None:
 def dictionary_bomb(path: Path) -> None:
     text = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), ["x" * (40 * 2**20)])
     table(path, {"instruction": text}, compression="zstd", store_schema=False)
+
+
+def claiming(field: int) -> Callable[[Path], object]:
+    """Two GiB in a field of the first page's header: 2 is the page's size unpacked, 3 packed."""
+
+    def content(path: Path) -> bytes:
+        rows = [f"question {n}" for n in range(300)]
+        whole = table(path, {"instruction": rows}, compression="zstd", use_dictionary=False)
+        start = end = len(b"PAR1")
+        for _ in range(field):  # each is a byte and a number, which ends with the first byte below 128
+            start = end + 1
+            end = next(place for place in range(start, len(whole)) if whole[place] < 128) + 1
+        return whole[:start] + b"\xfe\xff\xff\xff\x0f" + whole[end:]
+
+    return made(content)
 
 
 def object_with(fields: int) -> bytes:
@@ -112,6 +127,8 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bomb.jsonl.zst": (zstd_bomb, "grows to more than 200 times its size"),
     "twice.jsonl.gz.gz": (pieces(gzip.compress(gzip.compress(ROWS))), "compressed twice"),
     "dictionary.parquet": (dictionary_bomb, "grows to more than 200 times its size"),
+    "packed-page.parquet": (claiming(3), "a page claims 2,147,483,647 bytes"),
+    "unpacked-page.parquet": (claiming(2), "has pages of 2,048 MiB"),
     "nulls.parquet": (
         made(lambda path: table(path, {"a": pa.nulls(10**8, pa.int8())})),
         "grows to more than 200 times",
@@ -222,7 +239,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
     rows = read_rows(path)
     assert next(rows).value == {"instruction": "question 0", "output": "answer 0"}
     os.truncate(path, 100_010)
-    with pytest.raises(DatasetUnavailable, match="was it cut off?"):
+    with pytest.raises(DatasetUnavailable, match=r"was it cut off\?"):
         list(rows)
 
 

@@ -1,7 +1,7 @@
 """Valid files with damage done to them, at random and for as long as is wanted.
 
-As a test: a few seconds with one seed. By hand, ``python tests/unit/data/test_hostile_fuzz.py SECONDS SEED`` goes on and
-writes what breaks a promise into the folder ``hostile``, to be replayed by ``test_hostile_files`` from then on.
+As a test: a few seconds with one seed. By hand, ``python tests/unit/data/test_hostile_fuzz.py SECONDS SEED`` goes on,
+and writes what breaks a promise into the folder ``hostile``, to be replayed by ``test_hostile_files`` from then on.
 """
 
 import gzip
@@ -32,11 +32,11 @@ ROWS = [
 ]
 
 TOKENS = [
-    b'"', b'""', b"\\", b"\n", b"\r\n", b"\r", b"{", b"}", b"[", b"]", b",", b";", b"\t", b":", b"\0", b"\xff", b"\xfe\xff",
-    b"\xef\xbb\xbf", b"\xed\xa0\xbd", b"\\ud83d", b"\\u0000", b"NaN", b"1e999", b"-0", b"9" * 400, b"[" * 150, b'{"a":' * 150,
-    b'"id": 1, "id": 2', b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\x00\x00\x00\x80", b"\xff\xff\xff\x7f", b"\x85", b"\x1c",
-    "\u2028".encode(), "中".encode(), "中".encode("gbk"), "中".encode("utf-16-le"),
-]  # fmt: skip
+    b'"', b'""', b"\\", b"\n", b"\r\n", b"\r", b"{", b"}", b"[", b"]", b",", b";", b"\t", b":", b"\0", b"\xff",
+    b"\xfe\xff", b"\xef\xbb\xbf", b"\xed\xa0\xbd", b"\\ud83d", b"\\u0000", b"NaN", b"1e999", b"-0", b"9" * 400,
+    b"[" * 150, b'{"a":' * 150, b'"id": 1, "id": 2', b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\x00\x00\x00\x80",
+    b"\xff\xff\xff\x7f", b"\x85", b"\x1c", "\u2028".encode(), "中".encode(), "中".encode("gbk"), "中".encode("utf-16-le"),
+    b"\x28\xb5\x2f\xfd", b"PAR1",# fmt: skip
 
 
 def as_csv(delimiter: str) -> bytes:
@@ -68,7 +68,8 @@ ENCODE: list[Callable[[bytes], bytes]] = [
     lambda text: text.decode(errors="replace").encode("gb18030"),
 ]  # fmt: skip
 PACK: list[Callable[[bytes], bytes]] = [
-    bytes, bytes, bytes, lambda data: gzip.compress(data, mtime=0), lambda data: pa.compress(data, "zstd", asbytes=True),
+    bytes, bytes, bytes, lambda data: gzip.compress(data, mtime=0),
+    lambda data: pa.compress(data, "zstd", asbytes=True),
 ]  # fmt: skip
 
 
@@ -106,14 +107,17 @@ def made(dice: random.Random) -> bytes:
 
 def promises_kept(path: Path) -> None:
     """Read the file, and fail where a reader does anything but what it promises."""
+    refusal = ""
     try:
         rows = list(read_rows(path))
     except DatasetUnavailable as error:
-        assert str(error).startswith(f"{path}: "), error
-        assert str(error).isprintable(), error
+        refusal = str(error)
+        rows = []
+    if not rows:
+        assert refusal.startswith(f"{path}: "), refusal
+        assert refusal.isprintable(), refusal
         return
     numbers = [row.number for row in rows]
-    assert rows
     assert numbers == sorted(set(numbers))
     for row in rows:
         assert (row.value is None) == (row.problem is not None)

@@ -245,7 +245,7 @@ def test_a_row_that_is_too_large_is_passed_over_and_not_held(tmp_path, wrap):
 def test_a_csv_row_without_end_is_not_held(tmp_path):
     path = tmp_path / "data"
     path.write_text('a,b\n"' + ("x" * 1000 + "\n") * 40_000)
-    with pytest.raises(DatasetUnavailable, match="begins on line 2 is larger than 16 MiB: is a quote not closed?"):
+    with pytest.raises(DatasetUnavailable, match="begins on line 2 is larger than 16 MiB: is a quote"):
         list(read_rows(path))
 
 

@@ -44,9 +44,8 @@ def read_rows(path: Path, on_progress: Callable[[int], None] | None = None) -> I
     read = 0
     try:
         if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
-            raise DatasetUnavailable(
-                f"{path}: is {'a folder: name one file in it' if path.is_dir() else 'no regular file'}"
-            )
+            kind = "a folder: name one file in it" if path.is_dir() else "no regular file"
+            raise DatasetUnavailable(f"{path}: is {kind}")
         with path.open("rb", buffering=0) as raw, BufferedReader(raw, CHUNK_BYTES) as file:
             rows, position = _open(file, path)
             for read, row in enumerate(_some_readable(rows, path), start=1):

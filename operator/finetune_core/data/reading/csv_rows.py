@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from finetune_core.data.reading.json_lines import numbered_lines
-from finetune_core.data.reading.limits import refuse_columns
+from finetune_core.data.reading.limits import refuse_many_columns, refuse_twice
 from finetune_core.data.reading.row import MAX_ROW_BYTES, NOT_UTF8, TOO_LARGE, RawRow
 from finetune_core.errors import DatasetUnavailable
 
@@ -97,7 +97,8 @@ def read_csv(file: BinaryIO, delimiter: str, name: str) -> Iterator[RawRow]:
             if problem:
                 raise DatasetUnavailable(f"{name}: the header, line {number}, cannot be read: {problem}")
             header = [cell.strip() for cell in cells]
-            refuse_columns(header, name)
+            refuse_many_columns(len(header), name)
+            refuse_twice(header, name)
         elif problem:
             yield RawRow(number, None, problem)
         elif cells and len(cells) != len(header):

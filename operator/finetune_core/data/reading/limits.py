@@ -18,16 +18,16 @@ UNSUSPICIOUS_BYTES = 64 * 2**20
 """A small file of one line repeated is poor data and no danger."""
 
 
-def refuse_columns(names: Sequence[str], name: str) -> None:
-    """Refuse a table that has too many columns, or one of them twice.
-
-    Raises:
-        DatasetUnavailable: it does.
-    """
-    if len(names) > MAX_COLUMNS:
+def refuse_many_columns(count: int, name: str) -> None:
+    """Refuse a table that has too many columns."""
+    if count > MAX_COLUMNS:
         raise DatasetUnavailable(
-            f"{name}: has {len(names):,} columns, more than {MAX_COLUMNS:,}: leave out those that are not trained on"
+            f"{name}: has {count:,} columns, more than {MAX_COLUMNS:,}: leave out those that are not trained on"
         )
+
+
+def refuse_twice(names: Sequence[str], name: str) -> None:
+    """Refuse a table that has two columns of one name."""
     if len(set(names)) < len(names):
         twice = next(column for column in names if names.count(column) > 1)
         raise DatasetUnavailable(f"{name}: has column {twice[:40]!r} twice: rename one of them")

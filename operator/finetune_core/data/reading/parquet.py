@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from finetune_core.data.reading.limits import refuse_bomb, refuse_columns
+from finetune_core.data.reading.limits import refuse_many_columns, refuse_twice
+from finetune_core.data.reading.parquet_pages import refuse_pages
 from finetune_core.data.reading.row import MAX_DEPTH, MAX_ROW_BYTES, NOT_UTF8, TOO_DEEP, TOO_LARGE, RawRow
 from finetune_core.errors import DatasetUnavailable, first_line
 
@@ -18,8 +19,6 @@ _MAX_FOOTER_BYTES = 8 * 2**20
 """A column of a row group takes about 150 bytes of it, so that ten columns may have 5,000 row groups. Opened, it takes
 up to twenty times its size in memory."""
 
-_LEAST_ROW_BYTES = len(b"{}\n")
-"""What a row counts at least: its size as JSON."""
 
 _BATCH_ROWS = 8
 """Held at once. A long text that many rows share takes little room in the file, and is given to each of them anew."""
@@ -51,12 +50,10 @@ class ParquetRows:
             self._file = parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
             metadata = self._file.metadata
             self._rows = metadata.num_rows
-            unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-            refuse_columns(self._file.schema_arrow.names, str(path))
-        # Rows that take no room, since all of them are null, would be gone through for days. Less is unsuspicious than
-        # elsewhere, for the same reason that batches are small.
-        unpacked = max(unpacked, _LEAST_ROW_BYTES * self._rows)
-        refuse_bomb(unpacked, self._size, str(path), unsuspicious=MAX_ROW_BYTES)
+            refuse_many_columns(metadata.num_columns, str(path))  # those within others, too
+            refuse_twice(self._file.schema_arrow.names, str(path))
+            with path.open("rb") as pages:
+                refuse_pages(pages, metadata, self._size, str(path))
 
     def position(self) -> int:
         """The share of rows read so far, in bytes of the file."""

@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 """Deeper nesting is no conversation; whatever walks the row later is safe from running out of stack."""
 
 MAX_PARTS = 100_000
-"""Values in a row. Of small ones, a row of the largest size would hold millions, and take 30 times its size in memory."""
+"""Values in a row. Of small ones, a row of the largest size would hold millions, in 30 times its size of memory."""
 
 TOO_LARGE = f"larger than {MAX_ROW_BYTES // 2**20} MiB"
 
