@@ -149,7 +149,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cells.csv": (pieces(b"a,b\n", (b"1,", 7 * 10**6), b"\n"), "more than 1,000,000 cells"),
     "footer.parquet": (
         pieces(b"PAR1", (MEGABYTE, 100), (99 * 2**20).to_bytes(4, "little"), b"PAR1"),
-        "has a footer of 99 MiB, more than 8",
+        "has a footer of 99 MiB, more than 4",
     ),
     "columns.parquet": (made(lambda path: table(path, {f"c{n}": [n] for n in range(1001)})), "has 1,001 columns"),
     "numbers.json": (pieces(b"[0", (b",12345" * 1000, 10_000), b"]"), "row 1: a number, where an object is needed"),

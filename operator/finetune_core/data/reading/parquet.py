@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.data.reading.limits import refuse_many_columns, refuse_twice
-from finetune_core.data.reading.parquet_pages import refuse_pages
+from finetune_core.data.reading.parquet_pages import MAX_FOOTER_BYTES, footer_size, refuse_pages
 from finetune_core.data.reading.row import MAX_DEPTH, MAX_ROW_BYTES, NOT_UTF8, TOO_DEEP, TOO_LARGE, RawRow
 from finetune_core.errors import DatasetUnavailable, first_line
 
 MAGIC = b"PAR1"
-
-_MAX_FOOTER_BYTES = 8 * 2**20
-"""A column of a row group takes about 150 bytes of it, so that ten columns may have 5,000 row groups. Opened, it takes
-up to twenty times its size in memory."""
-
 
 _BATCH_ROWS = 8
 """Held at once. A long text that many rows share takes little room in the file, and is given to each of them anew."""
@@ -53,7 +48,7 @@ class ParquetRows:
             refuse_many_columns(metadata.num_columns, str(path))  # those within others, too
             refuse_twice(self._file.schema_arrow.names, str(path))
             with path.open("rb") as pages:
-                refuse_pages(pages, metadata, self._size, str(path))
+                refuse_pages(pages, self._size, self._rows, str(path))
 
     def position(self) -> int:
         """The share of rows read so far, in bytes of the file."""
@@ -68,12 +63,11 @@ class ParquetRows:
 
     def _refuse_footer(self) -> None:
         with self._path.open("rb") as file:
-            file.seek(max(0, self._size - 8))
-            size = int.from_bytes(file.read(4), "little")  # before the magic bytes that end the file
-        if _MAX_FOOTER_BYTES < size < self._size:
+            size = footer_size(file, self._size)
+        if MAX_FOOTER_BYTES < size < self._size:
             raise DatasetUnavailable(
                 f"{self._path}: its Parquet has a footer of {size / 2**20:.0f} MiB, more than "
-                f"{_MAX_FOOTER_BYTES // 2**20}: write it with fewer columns and larger row groups"
+                f"{MAX_FOOTER_BYTES // 2**20}: write it with fewer columns and larger row groups"
             )
 
     @contextmanager
