@@ -2,7 +2,7 @@
 
 Parquet; or text, plain or compressed by gzip or zstd, in UTF-8, UTF-16 or GB18030, that is a JSON array, JSONL or CSV.
 
-A bad line is a row with a problem. Only a file that is no data at all is an error.
+A bad line is a row with a problem. Only a file that is no data at all, or not the whole of it, is an error.
 """
 
 from collections.abc import Callable, Iterable, Iterator
