@@ -128,11 +128,14 @@ def test_damage_costs_a_row_and_not_the_file(tmp_path, name, damage, number):
     assert len(rows) == 41
 
 
-def test_a_file_cut_inside_a_character_loses_its_last_row_only(tmp_path):
+def test_a_file_cut_inside_a_character_is_refused_once_it_is_read(tmp_path):
     for name in ("utf-16", "gb18030"):
         path = tmp_path / name
         path.write_bytes(('{"a": "我们是好人"}\n' * 3 + '{"a": "我').encode(name)[:-1])
-        assert [row.value is None for row in read_rows(path)] == [False] * 3 + [True]
+        rows = read_rows(path)
+        assert [next(rows).value for _ in range(3)] == [{"a": "我们是好人"}] * 3
+        with pytest.raises(DatasetUnavailable, match=r"ends within the row on line 4: was it cut off\?"):
+            next(rows)
 
 
 def test_a_large_file_is_not_held(tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(tmp_path):
     assert [(row.number, row.value) for row in rows] == [(2, {"a": "1\n1", "b": "2"}), (5, {"a": "3", "b": "4"})]
 
 
-DEEP = 100_000
+DEEP = 90_000
 BAD_OBJECTS = {
     '{"a": "cut off': "not JSON",
     "{'a': 1}": "not JSON: Expecting property name enclosed in double quotes at character 2",
@@ -70,7 +71,7 @@ BAD_OBJECTS = {
     '{"a": 1, "b": 2, "a": 3}': "field 'a' is given twice",
     '{"a": "\0"}': "not JSON: Invalid control character at character 8",
     '{"a": "\\ud83d"}': "half of a surrogate pair",
-    '{"a": ' + "9" * 5000 + "}": "4300 digits",
+    '{"a": ' + "9" * 5000 + "}": "an integer of 5,000 digits is too large a number",
     '{"a": ' + "[" * DEEP + "]" * DEEP + "}": "nested too deeply",
     '{"a": ' + "[" * 150 + "]" * 150 + "}": "nested too deeply",
     '{"a":' * DEEP + "1" + "}" * DEEP: "nested too deeply",
@@ -101,8 +102,6 @@ def test_a_bad_element_is_one_bad_row(tmp_path, bad, problem):
 @pytest.mark.parametrize(
     ("content", "good", "problem"),
     [
-        (f"[{HELLO}, {HELLO[:20]}", 1, "was it cut off?"),
-        (f"[{HELLO},", 1, "was it cut off?"),
         (f"[{HELLO},,{HELLO}]", 2, "nothing between two commas"),
         (f"[{HELLO} {HELLO}, {HELLO}]", 1, "Extra data"),
         (f"[{HELLO}]\n[{HELLO}]", 1, "more after the end"),
@@ -132,9 +131,41 @@ def test_a_bad_csv_row_is_one_bad_row(tmp_path, line, problem):
     assert rows[101].value == {"a": "3", "b": "4"}
 
 
-def test_a_quote_that_is_never_closed_is_a_bad_row(tmp_path):
-    rows = read(tmp_path, 'a,b\n1,2\n"1,2\n3,4\n')
-    assert [row.value is None for row in rows] == [False, True]
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"{HELLO}\n{HELLO[:20]}", "ends within the row on line 2: was it cut off?"),
+        (f"{HELLO}\n{HELLO[:-1]}", "ends within the row on line 2: was it cut off?"),
+        (f"{HELLO}\n" + '{"a": {"b": 1}', "ends within the row on line 2: was it cut off?"),
+        (f"[{HELLO}, {HELLO[:20]}", "ends inside its array: was it cut off?"),
+        (f"[{HELLO},", "ends inside its array: was it cut off?"),
+        (f"[{HELLO},{HELLO}", "ends inside its array: was it cut off?"),
+        ('a,b\n1,2\n"1,2\n3,4\n', "ends within the row that begins on line 3: is a quote not closed"),
+    ],
+)
+def test_what_may_miss_more_than_a_row_is_an_error_of_the_file(tmp_path, content, message):
+    """Else a part would be trained on as if it were the whole."""
+    path = tmp_path / "data"
+    path.write_text(content)
+    rows = read_rows(path)
+    assert next(rows).value is not None
+    with pytest.raises(DatasetUnavailable, match=re.escape(message)):
+        list(rows)
+
+
+def test_a_last_line_that_is_wrong_but_whole_is_a_bad_row(tmp_path):
+    rows = read(tmp_path, f"{HELLO}\n" + "{'a': 1}")
+    assert [row.value for row in rows] == [HELLO_VALUE, None]
+
+
+def test_a_file_without_a_readable_row_was_not_read(tmp_path):
+    with pytest.raises(DatasetUnavailable, match=r"no row can be read \(2 tried\); row 1: NaN is not JSON; write"):
+        read(tmp_path, '{"a": NaN}\n{"a": Infinity}\n')
+    path = tmp_path / "numbers.json"
+    path.write_text(f"[{'1,' * 5000}{HELLO}]")
+    rows = read_rows(path)
+    with pytest.raises(DatasetUnavailable, match=r"no row can be read \(1,000 tried\); row 1: a number"):
+        list(rows)
 
 
 def test_cells_may_be_longer_than_the_csv_module_likes(tmp_path):
@@ -163,7 +194,7 @@ def test_escaped_emoji_are_text(tmp_path):
         (b"\xef\xbb\xbf", "is empty"),
         (b"[]", "holds no rows"),
         (b"a,b\n", "holds no rows"),
-        (b"a,a\n1,2\n", "names column 'a' twice"),
+        (b"a,a\n1,2\n", "has column 'a' twice"),
         (b'"a"x,b\n1,2\n', "the header, line 1, cannot be read"),
         (b"\0" * 100, "is a binary file"),
         (b"\x7fELF\x02\x01\x01" + b"\0" * 9, "is a binary file"),
@@ -214,7 +245,8 @@ def test_a_row_that_is_too_large_is_passed_over_and_not_held(tmp_path, wrap):
 def test_a_csv_row_without_end_is_not_held(tmp_path):
     path = tmp_path / "data"
     path.write_text('a,b\n"' + ("x" * 1000 + "\n") * 40_000)
-    assert {row.problem for row in read_rows(path)} >= {"larger than 16 MiB: is a quote not closed?"}
+    with pytest.raises(DatasetUnavailable, match="begins on line 2 is larger than 16 MiB: is a quote"):
+        list(read_rows(path))
 
 
 def test_progress_is_told_in_bytes(tmp_path):
@@ -273,5 +305,5 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 def test_arrays_read_alike_however_they_are_cut_into_chunks(values, indent, ascii, size):
     data = json.dumps(values, indent=indent, ensure_ascii=ascii).encode()
-    rows = list(read_json_array(data[start : start + size] for start in range(0, len(data), size)))
+    rows = list(read_json_array((data[start : start + size] for start in range(0, len(data), size)), "data"))
     assert [row.value for row in rows] == values

@@ -1,5 +1,7 @@
 """How far compressed data may grow. No dataset needs more, and a bomb must not fill memory or run for days."""
 
+from collections.abc import Sequence
+
 from finetune_core.errors import DatasetUnavailable
 
 MAX_UNPACKED_BYTES = 64 * 2**30
@@ -9,8 +11,26 @@ MAX_RATIO = 200
 """The quickstart's rows shrink to a quarter; rows made from one template, at worst, to a 20th (gzip) or an 85th (zstd).
 Bombs shrink to a thousandth and less."""
 
+MAX_COLUMNS = 1000
+"""Of a table. A training example needs less than ten."""
+
 UNSUSPICIOUS_BYTES = 64 * 2**20
 """A small file of one line repeated is poor data and no danger."""
+
+
+def refuse_many_columns(count: int, name: str) -> None:
+    """Refuse a table that has too many columns."""
+    if count > MAX_COLUMNS:
+        raise DatasetUnavailable(
+            f"{name}: has {count:,} columns, more than {MAX_COLUMNS:,}: leave out those that are not trained on"
+        )
+
+
+def refuse_twice(names: Sequence[str], name: str) -> None:
+    """Refuse a table that has two columns of one name."""
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if names.count(column) > 1)
+        raise DatasetUnavailable(f"{name}: has column {twice[:40]!r} twice: rename one of them")
 
 
 def refuse_bomb(unpacked: int, packed: int, name: str, *, unsuspicious: int = UNSUSPICIOUS_BYTES) -> None:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from finetune_core.data.reading.limits import refuse_bomb
+from finetune_core.data.reading.limits import refuse_many_columns, refuse_twice
+from finetune_core.data.reading.parquet_pages import MAX_FOOTER_BYTES, footer_size, refuse_pages
 from finetune_core.data.reading.row import MAX_DEPTH, MAX_ROW_BYTES, NOT_UTF8, TOO_DEEP, TOO_LARGE, RawRow
 from finetune_core.errors import DatasetUnavailable, first_line
 
@@ -40,16 +41,14 @@ class ParquetRows:
         self._size = path.stat().st_size
         self._read = self._rows = 0
         with self._damage_named():
+            self._refuse_footer()
             self._file = parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-            columns = self._file.schema_arrow.names
             metadata = self._file.metadata
             self._rows = metadata.num_rows
-            unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-        # Less is unsuspicious than elsewhere, for the same reason that batches are small.
-        refuse_bomb(unpacked, self._size, str(path), unsuspicious=MAX_ROW_BYTES)
-        if len(set(columns)) < len(columns):
-            twice = next(name for name in columns if columns.count(name) > 1)
-            raise DatasetUnavailable(f"{path}: has column {twice[:40]!r} twice: rename one of them")
+            refuse_many_columns(metadata.num_columns, str(path))  # those within others, too
+            refuse_twice(self._file.schema_arrow.names, str(path))
+            with path.open("rb") as pages:
+                refuse_pages(pages, self._size, self._rows, str(path))
 
     def position(self) -> int:
         """The share of rows read so far, in bytes of the file."""
@@ -62,6 +61,15 @@ class ParquetRows:
                     self._read += 1
                     yield RawRow(self._read, *value)
 
+    def _refuse_footer(self) -> None:
+        with self._path.open("rb") as file:
+            size = footer_size(file, self._size)
+        if MAX_FOOTER_BYTES < size < self._size:
+            raise DatasetUnavailable(
+                f"{self._path}: its Parquet has a footer of {size / 2**20:.0f} MiB, more than "
+                f"{MAX_FOOTER_BYTES // 2**20}: write it with fewer columns and larger row groups"
+            )
+
     @contextmanager
     def _damage_named(self) -> Iterator[None]:
         from pyarrow import ArrowException
@@ -71,7 +79,8 @@ class ParquetRows:
         except (ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of the disk
-            raise DatasetUnavailable(f"{self._path}: its Parquet is damaged: {first_line(error)[:200]}") from error
+            why = "".join(letter if letter.isprintable() else "?" for letter in first_line(error)[:200])
+            raise DatasetUnavailable(f"{self._path}: its Parquet is damaged: {why}") from error
 
 
 def _values(batch: Any) -> Iterator[tuple[dict[str, Any] | None, str | None]]:

@@ -3,8 +3,8 @@
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from itertools import islice
+from typing import Any, NamedTuple, NoReturn
 
 from finetune_core.data.reading.encoding import Encoding
 
@@ -14,17 +14,26 @@ MAX_ROW_BYTES = 16 * 2**20
 MAX_DEPTH = 100
 """Deeper nesting is no conversation; whatever walks the row later is safe from running out of stack."""
 
+MAX_PARTS = 100_000
+"""Values in a row. Of small ones, a row of the largest size would hold millions, in 30 times its size of memory."""
+
 TOO_LARGE = f"larger than {MAX_ROW_BYTES // 2**20} MiB"
 
 TOO_DEEP = "nested too deeply"
 
+TOO_MANY_PARTS = f"divided into more than {MAX_PARTS:,} values"
+
 NOT_UTF8 = "not UTF-8"
 
+_MAX_DIGITS = 4300
+"""Of an integer; Python converts no longer ones."""
+
+_PART = re.compile(rb'(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?)*+(?:[\[{,]|\Z)', re.DOTALL)
+"""Up to the next bracket or comma that is outside of strings."""
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True)
-class RawRow:
+class RawRow(NamedTuple):
     """A row of the source: its fields, or the problem that keeps them from being read."""
 
     number: int
@@ -36,9 +45,14 @@ class RawRow:
 
 
 def parse_object(number: int, raw: bytes) -> RawRow:
-    """Read one JSON object; whatever is wrong with it becomes the row's problem."""
+    """Read one JSON object, with no blanks around it; whatever is wrong with it becomes the row's problem."""
     try:
-        value = _DECODER.decode(raw.decode())
+        if len(raw) > MAX_PARTS:
+            _refuse_many_parts(raw)
+        text = raw.decode()
+        value, end = _DECODER.raw_decode(text)
+        if end < len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
         if isinstance(value, dict):
             _refuse_hostile(value, raw)
             return RawRow(number, value)
@@ -50,7 +64,7 @@ def parse_object(number: int, raw: bytes) -> RawRow:
     except RecursionError:
         problem = TOO_DEEP
     except ValueError as error:
-        problem = str(error)  # ours below, or an integer of more digits than Python converts
+        problem = str(error)  # ours, below
     return RawRow(number, None, problem)
 
 
@@ -77,14 +91,22 @@ def kind_of(value: object) -> str:
 
 
 def _refuse_hostile(value: dict[str, Any], raw: bytes) -> None:
-    # Both looks are rare: rows with so many brackets, and rows with escapes outside the basic plane (emoji).
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise ValueError(TOO_DEEP)
+    # A close look is rare: rows with so many brackets, and rows with escapes outside the basic plane (emoji).
+    for item in value.values():
+        if item.__class__ is not str:
+            if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+                raise ValueError(TOO_DEEP)
+            break
     if _SURROGATE_ESCAPE.search(raw):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise ValueError("holds half of a surrogate pair (a \\ud800 to \\udfff escape alone)") from error
+
+
+def _refuse_many_parts(raw: bytes) -> None:
+    if next(islice(_PART.finditer(raw), MAX_PARTS, None), None):
+        raise ValueError(TOO_MANY_PARTS)
 
 
 def _depth(value: object) -> int:
@@ -115,4 +137,12 @@ def _finite(digits: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"an integer of {len(digits):,} digits is too large a number")
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
+)
