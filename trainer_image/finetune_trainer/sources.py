@@ -1,7 +1,6 @@
 """The rows of what was fetched."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from finetune_core.data import RawRow, read_rows
 from finetune_storage import Data
@@ -17,7 +16,7 @@ def rows_of(data: Data) -> Iterator[RawRow]:
     for file in data.files:
         for row in read_rows(file.path):
             number = before + row.number
-            yield replace(row, number=number)
+            yield row._replace(number=number) if before else row
         before = number
 
 

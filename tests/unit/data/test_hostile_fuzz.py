@@ -4,6 +4,7 @@ As a test: a few seconds with one seed. By hand, ``python tests/unit/data/test_h
 and writes what breaks a promise into the folder ``hostile``, to be replayed by ``test_hostile_files`` from then on.
 """
 
+import base64
 import gzip
 import hashlib
 import json
@@ -171,7 +172,7 @@ def main(seconds: float, seed: int) -> None:
         if problem and (kind := re.sub("[^A-Za-z]+", " ", problem)[:80]) not in known:
             known.add(kind)
             name = hashlib.sha256(content).hexdigest()[:12]
-            (HOSTILE / name).write_bytes(content)
+            (HOSTILE / f"{name}.b64").write_bytes(base64.encodebytes(content))
             print(name, problem[:300], flush=True)
         tried += 1
     print(f"{tried:,} files, {peak / 2**20:.0f} MiB at most")
