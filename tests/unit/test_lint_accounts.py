@@ -114,7 +114,9 @@ def test_every_row_is_used_or_listed_with_a_reason(tmp_path):
     # Each line is in one of the two files, once, and in the order of the source.
     left_out = {number: code for number, code in wrong.items() if code in LEFT_OUT}
     assert [(row["row"], row["code"]) for row in refused] == sorted(left_out.items())
-    assert kept == [json.loads(line) for number, line in enumerate(lines, start=1) if number not in left_out]
+    # What nobody sees is mended; all else is as it was.
+    good = [line.replace("\\u0007", "") for number, line in enumerate(lines, start=1) if number not in left_out]
+    assert kept == [json.loads(line) for line in good]
     for row in refused:
         assert row["message"]
         readable = row["code"] != "unreadable-row"
