@@ -27,10 +27,12 @@ SECONDS_BETWEEN_WORDS = 10
 class KeptRows:
     """Tokens and messages go to disk; memory holds a few digests of each row."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, of_validation_set: bool = False) -> None:
         self.tokens_path = folder / f"{name}.arrow"
         self.rows = SplitRows()
         self.exchanges: set[bytes] = set()
+        """Of a validation set, what must not be trained on."""
+        self._of_validation_set = of_validation_set
         self._messages_path = folder / f"{name}.jsonl"
         self._numbers: list[int] = []
         self._unlocated = 0
@@ -56,7 +58,8 @@ class KeptRows:
         self._messages.write(json.dumps(_conversation(example), ensure_ascii=False) + "\n")
         self._numbers.append(example.number)
         self.rows.add(example, kept.like)
-        self.exchanges.add(exchange_digest(example))
+        if self._of_validation_set:
+            self.exchanges.add(exchange_digest(example))
         if time.monotonic() - self._said > SECONDS_BETWEEN_WORDS:
             self._said = time.monotonic()
             _say(f"{len(self.rows):,} rows are checked and tokenized")

@@ -108,7 +108,7 @@ def _write_rows(
     encode = encoder.encode
 
     if held_out is not None:
-        with KeptRows(local, "validation") as validation:
+        with KeptRows(local, "validation", of_validation_set=True) as validation:
             examine(rows_of(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
         with KeptRows(local, "train") as training:
             report = examine(rows_of(data), rules, encode=encode, validation=validation.exchanges, keep=training.keep)
