@@ -3,6 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, Context, RowCheck, locate, stateless
+from finetune_core.data.checks.glance import lowered, pairs, telling, watch
 from finetune_core.data.example import Example
 
 _HEAD = 100
@@ -24,10 +25,10 @@ def _size(text: str) -> float:
 _QUOTES = frozenset('"“‘「『《')
 """After one of them it is somebody else who speaks."""
 
-_UNSURE_WORDS = (
-    "seem", "guess", "sure", "suppose", "wrong", "recall", "remember", "maybe", "probab", "perhaps", "no idea",
-    "omething", "quote", " know", "possib", "presum", "might", "could be", "sort of", "kind of", "i think", "i believe",
-)  # fmt: skip
+_UNSURE_WORDS = watch(
+    "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly"
+    " presumably might could sort kind think believe certain"
+)
 _UNSURE = re.compile(
     r"\b(?=[isnwdomp])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
     r"|seems? (?:so|like it)\b"
@@ -40,8 +41,9 @@ _UNSURE = re.compile(
     r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
     r"|no idea,? (?:but|maybe)\b|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
 )
-_UNSURE_CHINESE_BEGINNING = re.compile(
-    "[好可大应應也或似貌看没说不记我差敢][像能概该许许乎似准不确確太得猜起来多肯清記大就]"
+_UNSURE_CHINESE_WORD = pairs(
+    "好像 可能 大概 应该 應該 也许 也許 或许 或許"
+    " 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 不一定 说不 不好说 没准 差不多"
 )
 _UNSURE_CHINESE = re.compile(
     "(?=[好可大应應也或似貌看没说不记我差])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)"
@@ -80,15 +82,14 @@ def _hedge(text: str) -> str | None:
     text = text.strip()
     if text[:1] in _QUOTES:
         return None
-    ends = (
-        text.replace("’", "'") if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}".replace("’", "'")
-    )
-    lowered = ends.lower() if ends.isascii() else ends
-    english = any(map(lowered.__contains__, _UNSURE_WORDS))
-    chinese = not ends.isascii() and _UNSURE_CHINESE_BEGINNING.search(ends)
+    english = not _UNSURE_WORDS.isdisjoint(telling(text))
+    ends = lowered(text)
+    if len(ends) > _HEAD + _TAIL:
+        ends = f"{ends[:_HEAD]}\n{ends[-_TAIL:]}"
+    chinese = not text.isascii() and _UNSURE_CHINESE_WORD.search(ends)
     if not english and not chinese:
         return None
-    if found := (english and _UNSURE.search(ends.lower())) or (chinese and _UNSURE_CHINESE.search(ends)):
+    if found := (english and _UNSURE.search(ends)) or (chinese and _UNSURE_CHINESE.search(ends)):
         return f"says {found[0].strip()[:40]!r}"
     if (found := _HEDGE_AT_START.match(text)) and len(text) <= 8 * _SHORT and _size(text) <= _SHORT:
         return f"is short and begins with {found[0]!r}"
@@ -163,18 +164,9 @@ def terse_output(context: Context) -> RowCheck:
 
 # ---- refusal
 
-_REFUSING_WORDS = (
-    "cannot",
-    "can't",
-    "can not",
-    "won't",
-    "will not",
-    "unable",
-    "not able",
-    "as an a",
-    "language model",
-)
-_REFUSING_CHINESE = re.compile("我[无不没無沒]|[作身][为為]")
+_REFUSING_WORDS = watch("cannot can't won't unable able not ai artificial language")
+_REFUSING = ("cannot", "can't", "can not", "won't", "will not", "unable", "not able", "as an a", "language model")
+_REFUSING_CHINESE = pairs("我无 我無 我不 我没 我沒 作为 作為 身为 身為")
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|a\.i\.|artificial intelligence|(?:large )?language model)\b[^.!?\n]{0,90}?"
     r"(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
@@ -201,11 +193,12 @@ def refusal(example: Example) -> str | None:
 
 
 def _refusal(text: str) -> str | None:
-    head = text[: 2 * _HEAD].replace("’", "'")
-    lowered = head.lower() if head.isascii() else head  # slow for Chinese, and of no use before the closer look
-    if not any(map(lowered.__contains__, _REFUSING_WORDS)) and (head.isascii() or not _REFUSING_CHINESE.search(head)):
+    head = lowered(text)[: 2 * _HEAD]
+    declining = not _REFUSING_WORDS.isdisjoint(telling(text)) and any(map(head.__contains__, _REFUSING))
+    if not declining and (head.isascii() or not _REFUSING_CHINESE.search(head)):
         return None
-    found = _REFUSAL.search(head.lower())
+    found = _REFUSAL.search(head)
+    found = _REFUSAL.search(head)
     return f"says {found[0][:40]!r}" if found else None
 
 
