@@ -44,7 +44,8 @@ def watch(terms: str) -> frozenset[str]:
 @_REMEMBERED
 def telling(text: str) -> frozenset[str]:
     """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
-    words = lowered(text).encode("utf-8", "surrogatepass").translate(_APART).decode("ascii").split()
+    apart = lowered(text).encode("utf-8", "surrogatepass").translate(_APART)
+    words = [] if apart.isspace() else apart.decode("ascii").split()
     seen = _watched.intersection(words)
     if any(map(eq, words, islice(words, 1, None))):
         seen.update(f"{word} {word}" for word, after in pairwise(words) if word == after)
@@ -57,4 +58,4 @@ def pairs(terms: str) -> re.Pattern[str]:
     Most texts have none; where there is one, look closer. An alternation of the terms would take ten times as long.
     """
     firsts, seconds = ("".join(sorted(set(signs))) for signs in zip(*(term[:2] for term in terms.split()), strict=True))
-    return re.compile(f"[{re.escape(firsts)}][{re.escape(seconds)}]")
+    return re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")

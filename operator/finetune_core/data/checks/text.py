@@ -4,10 +4,8 @@ import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.glance import marks
+from finetune_core.data.checks.prose import CODE
 from finetune_core.data.example import Example
-
-# Code is quoted, and may hold any markup.
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 
 # Bare tags whose names are used for nothing else; "<title>" or "<T>" may be a placeholder or a type, so of all other
 # elements only what has attributes or closes counts. "</s>" is a model's end of text.
@@ -75,7 +73,7 @@ def _markup(text: str) -> str | None:
     signs = marks(text)
     if b"<" not in signs and b"&" not in signs:
         return None
-    found = _MARKUP.search(_CODE.sub(" ", text) if "`" in text else text)
+    found = _MARKUP.search(CODE.sub(" ", text) if "`" in text else text)
     return found and f"holds {found[0][:40]}"
 
 

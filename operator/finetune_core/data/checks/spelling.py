@@ -1,0 +1,121 @@
+"""Words that are written wrong."""
+
+import re
+from importlib import resources
+
+from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.checks.glance import pairs, telling, watch
+from finetune_core.data.checks.prose import prose
+from finetune_core.data.example import Example
+
+_MISSPELLED = watch(resources.files("finetune_core.data.checks").joinpath("misspelled.txt").read_text("utf-8"))
+"""English words as they are often written wrong. None is a word itself, an American or a British form."""
+
+_TWICE = frozenset(
+    f"{word} {word}" for word in ("the", "a", "an", "of", "to", "and", "for", "with", "from", "at", "be", "are", "your")
+)
+"""Said twice in a row only by mistake, unlike "had had", "that that" or "log in in the app"."""
+
+_ENGLISH = watch("the and of you it with your this that my we they are what how please i")
+"""One of them tells English from languages in which our mistakes are words: French "langage", Spanish "anual"."""
+
+_WRONG_CHINESE = (
+    "时侯 等侯 气侯 问侯 症侯 侯选 诸候 坚难 膨涨 急燥 烦燥 暴燥 浮燥 枯躁 干躁 辩别 分辩率 辨论 帐蓬 冒然 推祟 竞然 即然 立既 甚致 己经"
+    " 必竟 究竞 毕竞 竟争 竟赛 跟据 根具 遵寻 尊守 建意 安照 按步就班 布署 松驰 防碍 幅射 粗旷 震憾 追朔 渲泄 寒喧 璀灿 国藉 书藉 户藉 沉缅"
+    " 水笼头 萎糜 消声匿迹 精萃 观查 陪训 陪偿 赔同 赔尝 补尝 退唤 发漂 优会 优慧 服物 付宽 退宽 支负 运废 邮废 物硫 快弟 冼衣 密吗 验正 激话"
+    " 解绝 解觉 继序 连继 已径 虽热 当热 谢射 联糸 关糸 名信片 大姆指 欧打 脉博 峻工 发韧 什摸 怎摸 什莫 怎莫 这莫 那莫 必须品 我门的 你门的"
+    " 悬梁刺骨 迫不急待 再接再励 相形见拙 走头无路 一愁莫展 谈笑风声 鬼鬼崇崇 金壁辉煌 不径而走 黄梁美梦 甘败下风 滥芋充数 草管人命 烩炙人口"
+    " 自抱自弃 饮鸠止渴 声名雀起 默守成规 穿流不息 蛛丝蚂迹 美仑美奂 一如继往 既往不究 出奇不意 重蹈复辙 人情事故 汇萃 谍谍不休 如火如茶"
+    " 再所难免 再所不惜 无所是从 挺而走险 食不裹腹 天翻地复 直接了当 一诺千斤 世外桃园 老俩口 旁证博引 病入膏盲 弱不经风 不可思异 变本加利"
+    " 迫在眉捷 融汇贯通 原形必露 莫衷一事 不知所错 有条不絮 好高鹜远 趋之若骛 心无旁鹜 各行其事 贪脏枉法 破斧沉舟 一股作气"
+).split()
+"""As they are often written wrong; none is a variant in use, as 帐号 and 登陆 are."""
+
+_WRONG_IN_CONTEXT = {
+    "因该": "因该(?=[能会可当要是有怎如做把在没就对也很])",  # 因该公司违约
+    "既使": "既使(?![^。]{0,20}[又也])",
+    "既将": "既将(?![^。]{0,20}[又也])",
+    "既便": "既便(?![^。]{0,20}[又宜])",
+    "在次": "在次(?![日级要年月序元轮世品数])",
+    "以经": "以经(?![济验营典纪常费书文络度学贸脉理过史商销由])",
+    "按装": "按装(?![置修箱载潢船机甲配])",
+    "按排": "按排(?![名序列期])",
+    "做为": "(?<![叫当看])做为(?!了)",
+    "自已": "自已(?!故)",
+    "在也": "(?<![存现正实内所])在也[不没](?!在)",
+    "已后": "已后(?![悔续退])",
+    "在试": "在试一[次遍下]",
+    "在来": "在来一[次遍]",
+    "在说": "在说一[次遍]",
+    "在见": "(?<![现存正])在见[。！，]?$",
+    "一但": "一但(?!是)",
+    "非长": "非长(?![期久方大江途时短])",
+    "经长": "经长(?![期时江])",
+    "遵重": "遵重(?!申)",
+    "帮组": "帮组(?![织长])",
+    "问提": "问提(?![问出])",
+    "导至": "(?<![引疏])导至",
+    "验正码": "验正码",
+    "他门": "[他她]们?门(?=[都也的说会在])",
+}
+"""Right in other surroundings: 以经济, 在次日, 因该公司违约."""
+
+_TWICE_CHINESE = (
+    "(?<![目标打有红])的的(?![确士])|(?<![不除为得])了了(?![解之然如结断分])|(?<![不凡但只于可而总就还老要若正如也都])是是(?![非否])"
+    "|(?<![现存实])在在(?![职线校])|(?<![申邀敬聘恳宴提])请请|您您|我们我们|们们"
+    "|(?<![，。、；：])(?:，，|。。|、、|；；)(?![，。、；：])|，。|。，"
+)
+"""Characters and marks set twice; 。。。 is for an ellipsis."""
+
+_PAIRS = frozenset(word[:2] for word in (*_WRONG_CHINESE, *_WRONG_IN_CONTEXT))
+_MAY_BE_WRONG = pairs(" ".join(_PAIRS))
+_MAY_BE_TWICE = "的的 了了 是是 在在 请请 您您 们们 我们我们 ，， 。。 、、 ；； ，。 。，".split()
+_CHINESE = re.compile("|".join((*_WRONG_CHINESE, *_WRONG_IN_CONTEXT.values(), _TWICE_CHINESE)))
+
+_ABOUT_SPELLING = re.compile(
+    r"\bspell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b|\berrors? in (?:the|this|my)\b|rewrite|edit (?:the|this|my)"
+    r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正|病句|校对|润色|语法|改正|修改(?:以下|下面|这)|写法|哪个字",
+    re.IGNORECASE,
+)
+
+
+def typo(example: Example) -> str | None:
+    """Common misspellings, and words and marks set twice; what they are is in the tables of this module.
+
+    Only what is never right counts, so that most rare mistakes go unseen. Code, addresses and quotes are left out, as
+    are names (in capitals) and rows about spelling.
+    """
+    found = locate(example, _mistake, "user", "assistant")
+    return None if found is None or any(map(_ABOUT_SPELLING.search, example.contents("system", "user"))) else found
+
+
+def _mistake(text: str) -> str | None:
+    told = telling(text)
+    wrong = told & _MISSPELLED if told and not told.isdisjoint(_ENGLISH) else frozenset[str]()
+    if told:
+        wrong |= told & _TWICE
+    chinese = not text.isascii() and (
+        any(text[may.start() : may.start() + 2] in _PAIRS for may in _MAY_BE_WRONG.finditer(text))
+        or any(map(text.__contains__, _MAY_BE_TWICE))
+    )
+    if not wrong and not chinese:
+        return None
+    own = prose(text)
+    for word in sorted(wrong):
+        # In small letters, or at the beginning of a sentence: elsewhere it is a name.
+        english = rf"(?<![\w./#-])(?:{word}|(?<![^.!?\n] )(?<![^.!?\n ])(?i:{word[0]}){word[1:]})(?![\w/]|[.-]\w)"
+        if re.search(english.replace(" ", r"\s+"), own):
+            return f"says {word!r}"
+    if chinese and (found := _CHINESE.search(own)):
+        return f"says {found[0]!r}"
+    return None
+
+
+TYPO = Check(
+    code="typo",
+    policy="warn",
+    # 没有明显的错别字: the course's cleaning list, part 3.2.
+    message="there is a typo",
+    fix="correct it, best with a spelling checker: a model writes as its data does",
+    row=stateless(typo),
+)
