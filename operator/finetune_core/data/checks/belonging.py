@@ -1,5 +1,7 @@
 """Do questions and answers belong together?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,24 +10,28 @@ from finetune_core.data.checks.sample import Sample, wanted
 from finetune_core.data.checks.terms import matrix, terms
 from finetune_core.data.example import Example
 
-_BY_CHANCE = 0.4
+_BY_CHANCE = 0.3
 """How often a question of another row fits an answer better than its own. Where columns were shuffled it is one in two;
-where they belong together, below one in five in all sets tried."""
+where they belong together, below one in ten in all sets tried."""
 
 _COMPARED = 2_000
 """Rows of the sample that are compared, each with each."""
-_LEAST = 30
-"""Answers. With fewer, chance may look like order: the standard error is 0.29 / sqrt(answers)."""
+_LEAST_ROWS = 30
+_LEAST = 12
+"""Answers that tell something. With fewer, chance may look like order: the standard error is 0.29 / sqrt(answers)."""
+_ENOUGH = 0.05
+"""Share of the answers that have to tell something, or it is a set in which they cannot be judged by their words."""
 _BLOCKS = 8
-"""Parts of the dataset that are judged for themselves, since a slip of one row may begin anywhere."""
-_COMMON = 0.2
-"""Share of the rows; a word that more have tells nothing about one."""
-_WORDS_FIT = 2
-"""Words that a question and an answer share where the one may be about the other."""
-_ASIDE = 3
-"""Single answers that fit another row's question well and share no word with their own, up to which it is chance."""
-_FITS_WELL = 0.6
-"""Share of the question's words, by weight."""
+"""Parts of the dataset that are judged for themselves, since a slip may begin anywhere."""
+_SIGMA = 2
+"""Standard deviations by which a neighbour's question fits better, and not worse, more often than by chance."""
+_COMMON = 0.1
+"""Share of the rows; a word that more have tells little."""
+_WORDS_ASKED = 2
+_WORDS_ANSWERED = 6
+"""Words that say what a question and an answer are about; of less nothing can be told."""
+_Fact = tuple[bytes, bytes, bool]
+"""The terms of question and answer, and whether they can be compared."""
 
 
 def unrelated_output(context: Context) -> SetCheck:
@@ -36,56 +42,68 @@ def unrelated_output(context: Context) -> SetCheck:
     one wrong row is found only if the question that it answers is there too, and none is in fewer than ``_LEAST``.
     Of many rows, a sample counts.
     """
-    sample: Sample[tuple[bytes, bytes]] = Sample()
+    sample: Sample[_Fact] = Sample()
 
-    def fact(example: Example) -> tuple[int, tuple[bytes, bytes]] | None:
+    def fact(example: Example) -> tuple[int, _Fact] | None:
         if example.plain or not wanted(example.number):
             return None
         question, answer = ("\n".join(example.contents(role)) for role in ("user", "assistant"))
-        return example.number, (terms(question), terms(answer))
+        told = terms(question), terms(answer)
+        # Texts of different scripts could not share a word.
+        comparable = _chinese(question) == _chinese(answer) and len(told[1]) >= 2 * _WORDS_ANSWERED
+        return example.number, (*told, comparable)
 
     def judge(used_rows: int) -> str | None:
         rows = sample.rows()[:: len(sample.rows()) // _COMPARED + 1]
-        if len(rows) < _LEAST:
+        if len(rows) < _LEAST_ROWS:
             return None
         numbers = np.array([number for number, _ in rows])
-        fit = _Fit(matrix([question for _, (question, _) in rows], [answer for _, (_, answer) in rows]))
-        for block in [np.arange(len(rows)), *np.array_split(np.arange(len(rows)), _BLOCKS)]:
+        fit = _Fit(*zip(*(told for _, told in rows), strict=True))
+        whole = np.arange(len(rows))
+        for block in (whole, *np.array_split(whole, _BLOCKS)):
+            where = "" if block is whole else f"rows {numbers[block[0]]:,} to {numbers[block[-1]]:,}: "
+            for step, side in ((1, "after"), (-1, "before")):
+                if fit.slipped(block, numbers, step):
+                    return f"{where}answers fit the question of the row {side} better than their own"
             told = block[fit.told[block]]
-            if len(told) >= max(_LEAST, 0.3 * len(block)) and (chance := fit.better[told].mean()) >= threshold:
-                where = "" if len(block) == len(rows) else f"rows {numbers[block[0]]:,} to {numbers[block[-1]]:,}: "
+            if len(told) >= max(_LEAST, _ENOUGH * len(block)) and (chance := fit.better[told].mean()) >= threshold:
                 return f"{where}another row's question fits an answer better in {chance:.0%} of the cases"
-        aside = numbers[fit.aside]
-        if len(aside) < _ASIDE:
-            return None
-        first = ", ".join(f"{number:,}" for number in aside[:5])
-        return f"{len(aside):,} answers fit another row's question and not their own: rows {first}"
+        return None
 
     threshold = context.thresholds["unrelated-output"]
     return SetCheck(judge, fact, sample.add)
 
 
-class _Fit:
-    """How well each answer fits each question."""
+def _chinese(text: str) -> bool:
+    return len(text.encode("utf-8", "surrogatepass")) > 1.5 * len(text)
 
-    def __init__(self, tables: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
-        asked, answered = tables
-        count = len(asked)
-        either = np.maximum(asked, answered).sum(axis=0)
-        weight = np.log(count / np.maximum(either, 1)) * (either <= max(_COMMON * count, 2))
-        asked, answered = asked[:, weight > 0], answered[:, weight > 0]
-        weight = weight[weight > 0].astype(np.float32)
-        fits = (asked * weight) @ answered.T  # question by answer
+
+class _Fit:
+    """How well each answer fits each question: by the weights of the words that they share."""
+
+    def __init__(self, questions: Sequence[bytes], answers: Sequence[bytes], comparable: Sequence[bool]) -> None:
+        asked, answered = matrix(questions, answers)
+        rows = np.maximum(asked, answered).sum(axis=0)
+        rare = (rows > 0) & (rows <= max(_COMMON * len(asked), 2))
+        asked, answered = asked[:, rare], answered[:, rare]
+        weights = np.log(len(asked) / rows[rare]).astype(np.float32)
         shared = asked @ answered.T
-        own = fits.diagonal().copy()
-        self.told = (np.where(shared >= _WORDS_FIT, fits, 0).max(axis=0) > 0) & (asked.sum(axis=1) >= _WORDS_FIT)
-        """Answers that fit some question, of rows whose question says something."""
-        self.better = ((fits > own).mean(axis=0) + (fits >= own).mean(axis=0)) / 2
+        self.fits = (asked * weights) @ answered.T  # question by answer
+        self.own = self.fits.diagonal().copy()
+        self.says = np.array(comparable) & (asked.sum(axis=1) >= _WORDS_ASKED)
+        """Of which something can be told."""
+        self.told = self.says & (shared.max(axis=0) > 0)
+        """Answers that fit some question."""
+        self.better = ((self.fits > self.own).mean(axis=0) + (self.fits >= self.own).mean(axis=0)) / 2
         """Share of the questions that fit the answer better than its own; ties by halves."""
-        whole = (asked @ weight)[:, None]
-        best = np.where((shared >= _WORDS_FIT + 1) & (fits >= _FITS_WELL * whole), fits, 0).max(axis=0)
-        self.aside = np.flatnonzero((best > 0) & (own == 0) & (asked.sum(axis=1) >= _WORDS_FIT))
-        """Answers that answer another row's question."""
+
+    def slipped(self, block: NDArray[np.int64], numbers: NDArray[np.int64], step: int) -> bool:
+        """Whether answers fit the next row's question better than their own."""
+        block = block[(block + step >= 0) & (block + step < len(numbers))]
+        block = block[self.says[block] & (numbers[block + step] - numbers[block] == step)]
+        beside, own = self.fits[block + step, block], self.own[block]
+        better, worse = (beside > own).sum(), (beside < own).sum()
+        return bool(better - worse >= _SIGMA * np.sqrt(better + worse) > 0)
 
 
 UNRELATED_OUTPUT = Check(

@@ -44,7 +44,7 @@ def watch(terms: str) -> frozenset[str]:
 @_REMEMBERED
 def telling(text: str) -> frozenset[str]:
     """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
-    apart = lowered(text).encode("utf-8", "surrogatepass").translate(_APART)
+    apart = lowered(text).encode("utf-8", "surrogatepass").translate(_APART).replace(b"'s ", b" ")
     words = [] if apart.isspace() else apart.decode("ascii").split()
     seen = _watched.intersection(words)
     if any(map(eq, words, islice(words, 1, None))):

@@ -78,9 +78,9 @@ def language_mismatch(example: Example) -> str | None:
         kind = _kind(asked.content)
         if kind and kind == _kind(answered.content):
             continue
-        answer = _languages(answered.content, _SURE)
+        answer = _languages(answered.content, _SURE) - {"Latin"}
         question = _languages(asked.content, 0.1)
-        if not answer or not question or answer & question:
+        if not answer or not question or answer & question or "Latin" in question:
             continue
         if any(map(_ABOUT_LANGUAGE.search, example.contents("system", "user"))):
             return None
@@ -115,17 +115,17 @@ def _languages(text: str, least: float) -> frozenset[str]:
         ):
             continue
         found.add(_latin(own, least) if name == "Latin" else name)
-    return frozenset(found - {""})
+    return frozenset(found)
 
 
 def _latin(text: str, least: float) -> str:
-    """Which of the languages of Latin script it is, if any of those known."""
+    """Which of the languages of Latin script it is; "Latin" if that is not sure."""
     if len(_CODE_SIGNS.findall(marks(text))) > _CODE_SHARE * len(text):
-        return ""
+        return "Latin"
     told = telling(text)
     first, second = Counter({name: len(told & words) for name, words in _WORDS.items()}).most_common(2)
     enough = first[1] >= (_LEAST_WORDS if least > 0.5 else 1)
-    return first[0] if enough and first[1] >= 1.5 * second[1] else ""
+    return first[0] if enough and first[1] >= 1.5 * second[1] else "Latin"
 
 
 LANGUAGE_MISMATCH = Check(

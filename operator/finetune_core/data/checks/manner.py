@@ -30,20 +30,20 @@ _UNSURE_WORDS = watch(
     " presumably might could sort kind think believe certain"
 )
 _UNSURE = re.compile(
-    r"\b(?=[isnwdomp])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
+    r"\b(?=[acdimnopsw])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
     r"|seems? (?:so|like it)\b"
     r"|i(?:'d| would)? guess\b(?! (?:what|the|a|an|which|who)\b)|i (?:think|believe|suppose) so\b"
     r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)[.!]?\s*$"
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
-    r"|not (?:(?:really |quite |entirely |totally |100% |too ){0,3}sure[,.]|sure but\b)"
-    r"|(?:i|we) (?:could|may|might) be wrong\b|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
+    r"|not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
+    r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
     r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
     r"|no idea,? (?:but|maybe)\b|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
 )
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許"
-    " 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 不一定 说不 不好说 没准 差不多"
+    " 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 不一定 说不 不好说 没准 差不多"
 )
 _UNSURE_CHINESE = re.compile(
     "(?=[好可大应應也或似貌看没说不记我差])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)"
@@ -59,7 +59,7 @@ _UNSURE_CHINESE = re.compile(
 _HEDGE_AT_START = re.compile(
     r"^(?:maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think|i believe|might be|could be"
     r"|sort of"
-    r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|也許|或許|應該)",
+    r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|估计|也許|或許|應該)",
     re.IGNORECASE,
 )
 _TRANSLATION = re.compile("translat|翻译|翻譯|译成|译为", re.IGNORECASE)
@@ -123,6 +123,9 @@ _CURT = re.compile(
     r"|不知道|不清楚|当然|当然可以|没问题|同上|略|无|见上|见上文|見上|不可能|沒有|會|不會|對|當然)[.。!！~…\s]*",
     re.IGNORECASE,
 )
+_CURT_CHINESE = 2
+"""Characters, full stop included, in answer to 吗: 含。, 收费."""
+
 _LABEL_WANTED = re.compile(
     r"\b(?:classif\w*|categor\w*|labels?|sentiment|following|true or false|yes or no|yes/no|one word|translat\w*"
     r"|answer (?:with|in|only|yes)"
@@ -146,7 +149,7 @@ def terse_output(context: Context) -> RowCheck:
         if _LABEL_WANTED.search(question):
             return None
         stripped = answer.strip().replace("’", "'")
-        if _CURT.fullmatch(stripped):
+        if _CURT.fullmatch(stripped) or (len(stripped) <= _CURT_CHINESE and question.rstrip("？? ").endswith("吗")):
             return f"the answer is {stripped[:20]!r}"
         if stripped.rstrip("?？。.") in question:
             return None  # which is an echo
@@ -155,6 +158,7 @@ def terse_output(context: Context) -> RowCheck:
             and _size(stripped) <= context.thresholds["terse-output"]
             and not _CONCRETE.search(stripped)
             and _size(stripped)
+            and _refusal(answer) is None
         ):
             return f"the answer to an open question is {stripped[:40]!r}"
         return None
@@ -166,20 +170,22 @@ def terse_output(context: Context) -> RowCheck:
 
 _REFUSING_WORDS = watch("cannot can't won't unable able not ai artificial language")
 _REFUSING = ("cannot", "can't", "can not", "won't", "will not", "unable", "not able", "as an a", "language model")
-_REFUSING_CHINESE = pairs("我无 我無 我不 我没 我沒 作为 作為 身为 身為")
+_REFUSING_CHINESE = pairs("我无 我無 我不 我没 我沒 我只 我仅 作为 作為 身为 身為")
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|a\.i\.|artificial intelligence|(?:large )?language model)\b[^.!?\n]{0,90}?"
     r"(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
+    r"|\bi(?:'m| am) (?:just|only|merely) an? (?:ai|language model)\b|\bi won't be able to\b"
     r"|\b(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{0,25}?\bi(?:'m| am)? ?"
     r"(?:can(?:no|')t|can not|won't|will not|unable to|not able to|not in a position)"
     r"(?! (?:come|go|attend|make|agree|believe|find|see|wait|stay|join)\b)"
     r"|\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable to|not able to"
     r"|not (?:programmed|allowed|comfortable))"
     r" (?:to )?(?:help(?! \w+ing\b)|assist|provid\w+|fulfill?|comply|answer|generat\w+"
-    r"|creat\w+|engag\w+|discuss\w*|respond|shar\w+"
+    r"|creat\w+|engag\w+|give(?! up| in\b)|predict|view|discuss\w*|respond|shar\w+"
     r"|offer|do that|participate|support|complete|satisfy|accommodate|access|browse)\b"
     r"|[作身][为為](?:一[个個名款种種])?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人|虚拟助手)"
     r"[^。！？\n]{0,40}?(?:无法|不能|不会|没有|不具备|不可以|不便|無法|不會|沒有|不应|不該)"
+    r"|我(?:只|仅)是(?:一[个個名款])?(?:ai|人工智能|语言模型)"
     r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,8}?我"
     r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以)(?!同意|认同|赞同|参加|來|来|去)"
     r"|我(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法)(?:[为給给向帮為][您你]?|[您你])?"
@@ -220,7 +226,7 @@ def echo(example: Example) -> str | None:
         return None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
     said = _NOT_ALPHANUMERIC.sub("", answer).lower()
-    if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 4) or _size(question) < _MIN_ECHO / 2:
+    if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 8) or _size(question) < _MIN_ECHO / 2:
         return None
     if bare == said and (len(bare) > 12 or len(_CJK.findall(bare)) >= _MIN_ECHO):
         return "the answer is the question"

@@ -16,11 +16,13 @@ _TWICE = frozenset(
 )
 """Said twice in a row only by mistake, unlike "had had", "that that" or "log in in the app"."""
 
-_ENGLISH = watch("the and of you it with your this that my we they are what how please i")
+_ENGLISH = watch(
+    "the and of you it with your this that my we they are is was be can will have has not on at by from which or if each what how please i"
+)
 """One of them tells English from languages in which our mistakes are words: French "langage", Spanish "anual"."""
 
 _WRONG_CHINESE = (
-    "时侯 等侯 气侯 问侯 症侯 侯选 诸候 坚难 膨涨 急燥 烦燥 暴燥 浮燥 枯躁 干躁 辩别 分辩率 辨论 帐蓬 冒然 推祟 竞然 即然 立既 甚致 己经"
+    "时侯 等侯 气侯 问侯 症侯 侯选 诸候 坚难 膨涨 急燥 烦燥 暴燥 浮燥 枯躁 干躁 辩别 分辩率 辨论 帐蓬 冒然 推祟 竞然 即然 立既 甚致"
     " 必竟 究竞 毕竞 竟争 竟赛 跟据 根具 遵寻 尊守 建意 安照 按步就班 布署 松驰 防碍 幅射 粗旷 震憾 追朔 渲泄 寒喧 璀灿 国藉 书藉 户藉 沉缅"
     " 水笼头 萎糜 消声匿迹 精萃 观查 陪训 陪偿 赔同 赔尝 补尝 退唤 发漂 优会 优慧 服物 付宽 退宽 支负 运废 邮废 物硫 快弟 冼衣 密吗 验正 激话"
     " 解绝 解觉 继序 连继 已径 虽热 当热 谢射 联糸 关糸 名信片 大姆指 欧打 脉博 峻工 发韧 什摸 怎摸 什莫 怎莫 这莫 那莫 必须品 我门的 你门的"
@@ -32,15 +34,16 @@ _WRONG_CHINESE = (
 """As they are often written wrong; none is a variant in use, as 帐号 and 登陆 are."""
 
 _WRONG_IN_CONTEXT = {
-    "因该": "因该(?=[能会可当要是有怎如做把在没就对也很])",  # 因该公司违约
-    "既使": "既使(?![^。]{0,20}[又也])",
-    "既将": "既将(?![^。]{0,20}[又也])",
+    "因该": "因该(?=[能会可当要是有怎如做把在没就对也很每多少先用选吃喝学练保避减让按尽早晚])",  # 因该公司违约
+    "既使": "既使(?![^。]{0,20}(?:又|也使))",
+    "既将": "既将(?![^。]{0,20}(?:又|也将))",
     "既便": "既便(?![^。]{0,20}[又宜])",
     "在次": "在次(?![日级要年月序元轮世品数])",
     "以经": "以经(?![济验营典纪常费书文络度学贸脉理过史商销由])",
     "按装": "按装(?![置修箱载潢船机甲配])",
     "按排": "按排(?![名序列期])",
-    "做为": "(?<![叫当看])做为(?!了)",
+    "做为": "(?<![叫当看])做为(?![了难])",
+    "己经": "(?<!自)己经(?![历过手])",
     "自已": "自已(?!故)",
     "在也": "(?<![存现正实内所])在也[不没](?!在)",
     "已后": "已后(?![悔续退])",
@@ -103,8 +106,10 @@ def _mistake(text: str) -> str | None:
     own = prose(text)
     for word in sorted(wrong):
         # In small letters, or at the beginning of a sentence: elsewhere it is a name.
-        english = rf"(?<![\w./#-])(?:{word}|(?<![^.!?\n] )(?<![^.!?\n ])(?i:{word[0]}){word[1:]})(?![\w/]|[.-]\w)"
-        if re.search(english.replace(" ", r"\s+"), own):
+        rest = word[1:].replace(" ", r"\s+")
+        if re.search(
+            rf"(?<![\w./#-])(?:{word[0]}|(?:^|(?<=[.!?:\n] )|(?<=\n)){word[0].upper()}){rest}(?![\w/]|\.\w)", own
+        ):
             return f"says {word!r}"
     if chinese and (found := _CHINESE.search(own)):
         return f"says {found[0]!r}"
