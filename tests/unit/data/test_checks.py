@@ -212,7 +212,8 @@ NASTY = [
         "eyJaaaaaaaa.", "://", "http://a.", "好", "浣", "ä½", "根据内部",
         "internal ", "see our internal ", "how ", "我不",
         "+1 ", "0123456789 ", "\n", "secret: '", "sk-a", "A-12", "ticket ", "1a", "&#1", "<!", "Â", "\u00e9",
-        "not very ", "the the ", "teh ", "的的", "以经", "“", "「", "$", "' ", "\"", "www.", "因该", "der die das ", "是是",
+        "not very ", "the the ", "teh ", "的的", "以经", "“", "「",
+        "$", "' ", "\"", "www.", "因该", "der die das ", "是是",
         "抱歉",
     )
 ]  # fmt: skip

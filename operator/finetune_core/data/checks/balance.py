@@ -25,8 +25,8 @@ def topic_imbalance(context: Context) -> SetCheck:
 
     Of k labels each has 1/k of the rows where they are even; what counts is how far the largest is from there to
     having all. A topic is told by one word, or one Chinese character, that the questions about it share: 退 in 退货 and
-    退款. A topic whose questions share no word is not found; neither is one that has nearly all rows, since that is meant.
-    Of many rows, a sample counts.
+    退款. A topic whose questions share no word is not found; neither is one that has nearly all rows, since that is
+    meant. Of many rows, a sample counts.
     """
     sample: Sample[tuple[str, tuple[str, ...]]] = Sample()
 

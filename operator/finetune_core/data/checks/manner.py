@@ -26,8 +26,8 @@ _QUOTES = frozenset('"“‘「『《')
 """After one of them it is somebody else who speaks."""
 
 _UNSURE_WORDS = watch(
-    "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly"
-    " presumably might could sort kind think believe certain"
+    "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly "
+    "presumably might could sort kind think believe certain"
 )
 _UNSURE = re.compile(
     r"\b(?=[acdimnopsw])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
@@ -37,13 +37,14 @@ _UNSURE = re.compile(
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
     r"|not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
-    r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
+    r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$"
+    r"|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
     r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
     r"|no idea,? (?:but|maybe)\b|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
 )
 _UNSURE_CHINESE_WORD = pairs(
-    "好像 可能 大概 应该 應該 也许 也許 或许 或許"
-    " 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 不一定 说不 不好说 没准 差不多"
+    "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
+    "不一定 说不 不好说 没准 差不多"
 )
 _UNSURE_CHINESE = re.compile(
     "(?=[好可大应應也或似貌看没说不记我差])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)"

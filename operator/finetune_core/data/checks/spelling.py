@@ -8,7 +8,12 @@ from finetune_core.data.checks.glance import pairs, telling, watch
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
 
-_MISSPELLED = watch(resources.files("finetune_core.data.checks").joinpath("misspelled.txt").read_text("utf-8"))
+
+def _list(name: str) -> str:
+    return resources.files("finetune_core.data.checks").joinpath(name).read_text("utf-8")
+
+
+_MISSPELLED = watch(_list("misspelled.txt"))
 """English words as they are often written wrong. None is a word itself, an American or a British form."""
 
 _TWICE = frozenset(
@@ -17,20 +22,12 @@ _TWICE = frozenset(
 """Said twice in a row only by mistake, unlike "had had", "that that" or "log in in the app"."""
 
 _ENGLISH = watch(
-    "the and of you it with your this that my we they are is was be can will have has not on at by from which or if each what how please i"
+    "the and of you it with your this that my we they are is was be can will have has not on at by from which or "
+    "if each what how please i"
 )
 """One of them tells English from languages in which our mistakes are words: French "langage", Spanish "anual"."""
 
-_WRONG_CHINESE = (
-    "时侯 等侯 气侯 问侯 症侯 侯选 诸候 坚难 膨涨 急燥 烦燥 暴燥 浮燥 枯躁 干躁 辩别 分辩率 辨论 帐蓬 冒然 推祟 竞然 即然 立既 甚致"
-    " 必竟 究竞 毕竞 竟争 竟赛 跟据 根具 遵寻 尊守 建意 安照 按步就班 布署 松驰 防碍 幅射 粗旷 震憾 追朔 渲泄 寒喧 璀灿 国藉 书藉 户藉 沉缅"
-    " 水笼头 萎糜 消声匿迹 精萃 观查 陪训 陪偿 赔同 赔尝 补尝 退唤 发漂 优会 优慧 服物 付宽 退宽 支负 运废 邮废 物硫 快弟 冼衣 密吗 验正 激话"
-    " 解绝 解觉 继序 连继 已径 虽热 当热 谢射 联糸 关糸 名信片 大姆指 欧打 脉博 峻工 发韧 什摸 怎摸 什莫 怎莫 这莫 那莫 必须品 我门的 你门的"
-    " 悬梁刺骨 迫不急待 再接再励 相形见拙 走头无路 一愁莫展 谈笑风声 鬼鬼崇崇 金壁辉煌 不径而走 黄梁美梦 甘败下风 滥芋充数 草管人命 烩炙人口"
-    " 自抱自弃 饮鸠止渴 声名雀起 默守成规 穿流不息 蛛丝蚂迹 美仑美奂 一如继往 既往不究 出奇不意 重蹈复辙 人情事故 汇萃 谍谍不休 如火如茶"
-    " 再所难免 再所不惜 无所是从 挺而走险 食不裹腹 天翻地复 直接了当 一诺千斤 世外桃园 老俩口 旁证博引 病入膏盲 弱不经风 不可思异 变本加利"
-    " 迫在眉捷 融汇贯通 原形必露 莫衷一事 不知所错 有条不絮 好高鹜远 趋之若骛 心无旁鹜 各行其事 贪脏枉法 破斧沉舟 一股作气"
-).split()
+_WRONG_CHINESE = _list("misspelled_chinese.txt").split()
 """As they are often written wrong; none is a variant in use, as 帐号 and 登陆 are."""
 
 _WRONG_IN_CONTEXT = {
@@ -72,12 +69,29 @@ _TWICE_CHINESE = (
 
 _PAIRS = frozenset(word[:2] for word in (*_WRONG_CHINESE, *_WRONG_IN_CONTEXT))
 _MAY_BE_WRONG = pairs(" ".join(_PAIRS))
-_MAY_BE_TWICE = "的的 了了 是是 在在 请请 您您 们们 我们我们 ，， 。。 、、 ；； ，。 。，".split()
+_MAY_BE_TWICE = (
+    "的的",
+    "了了",
+    "是是",
+    "在在",
+    "请请",
+    "您您",
+    "们们",
+    "我们我们",
+    "，，",
+    "。。",
+    "、、",
+    "；；",
+    "，。",
+    "。，",
+)
 _CHINESE = re.compile("|".join((*_WRONG_CHINESE, *_WRONG_IN_CONTEXT.values(), _TWICE_CHINESE)))
 
 _ABOUT_SPELLING = re.compile(
-    r"\bspell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b|\berrors? in (?:the|this|my)\b|rewrite|edit (?:the|this|my)"
-    r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正|病句|校对|润色|语法|改正|修改(?:以下|下面|这)|写法|哪个字",
+    r"\bspell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b|\berrors? in (?:the|this|my)\b"
+    r"|rewrite|edit (?:the|this|my) (?:text|sentence|paragraph|essay)"
+    r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正|病句|校对|润色|语法|改正|修改(?:以下|下面|这)"
+    "|写法|哪个字",
     re.IGNORECASE,
 )
 

@@ -17,19 +17,42 @@ _CHARACTERS = 600
 _CLEAR = 2
 """Marks of one style more than of the other in an answer that has one."""
 
-_FORMAL = re.compile(
-    r"\b(?:dear (?:customer|sir|madam|valued|user|client|mr|ms|mrs|colleague|[a-z]+,)|(?:yours )?sincerely|kind regards|best regards|yours faithfully|kindly|hereby|herewith|pursuant"
-    r"|in accordance with|prior to|we (?:sincerely |deeply )?(?:regret|apologi[sz]e)|our (?:sincere )?apologies|for the inconvenience|do not hesitate|should you (?:have|require|wish|need)"
-    r"|we would (?:like|be)|would be (?:pleased|happy|glad) to|at your earliest|please be (?:advised|informed)|please (?:note|ensure|contact|submit|provide|refer|find|allow|accept|complete|select|navigate|visit)|thank you for (?:your|contacting|reaching|choosing)"
-    r"|furthermore|moreover|therefore|thus|consequently|shall|regarding|concerning|assist(?:ance)?|request(?:ed|s)?|require[ds]?|provided that|(?:is|are|do|does|can|will|would|may|must)(?: not|not)|upon|ensure|obtain|appropriate|accordingly|respective(?:ly)?)\b"
-    r"|您好|尊敬的|敬请|请您|烦请|敬启|此致|祝您|感谢您|谢谢您|为您|向您|给您|您的|您可|您需|您提|本公司|我司|贵司|贵公司|阁下|根据|依据|按照|遵照|予以|如有|即可|方可|届时|应当|须|不得|谨此|特此|兹|综上|鉴于|上述|相关|该(?:订单|商品|功能|问题|项)|若|请于|请在|请至|提交|进行"
+
+def _any(english: str, chinese: str, *patterns: str) -> re.Pattern[str]:
+    phrases = "|".join(phrase.strip() for phrase in english.split(","))
+    return re.compile("|".join((rf"\b(?:{phrases})\b", *chinese.split(), *patterns)))
+
+
+_FORMAL = _any(
+    "dear customer, dear sir, dear madam, dear valued, sincerely, kind regards, best regards, yours faithfully, "
+    "kindly, hereby, herewith, pursuant, in accordance with, prior to, we regret, we apologize, we apologise, "
+    "sincerely apologize, our apologies, for the inconvenience, do not hesitate, should you have, "
+    "should you require, should you wish, should you need, we would, would be pleased, would be happy, "
+    "at your earliest, be advised, be informed, please note, please ensure, please contact, please submit, "
+    "please provide, please refer, please find, please allow, please complete, please select, please navigate, "
+    "please visit, thank you for your, thank you for contacting, thank you for choosing, we appreciate your, "
+    "furthermore, moreover, therefore, thus, consequently, shall, regarding, concerning, assist, assistance, "
+    "request, requested, require, requires, required, provided that, is not, are not, do not, does not, cannot, "
+    "will not, must not, upon, ensure, obtain, appropriate, accordingly, respective",
+    "您好 尊敬的 敬请 请您 烦请 敬启 此致 祝您 感谢您 谢谢您 为您 向您 给您 您的 您可 您需 您提 本公司 我司 贵司 "
+    "贵公司 阁下 根据 依据 按照 遵照 予以 如有 即可 方可 届时 应当 须 不得 谨此 特此 兹 综上 鉴于 上述 相关 若 "
+    "请于 请在 提交 进行",
 )
-_COLLOQUIAL = re.compile(
-    r"\b(?:gonna|wanna|gotta|kinda|sorta|lemme|dunno|ain't|y'all|yeah|yep|yup|nope|nah|hey|hiya|howdy|yay|oops|whoops|ugh|wow|haha+|lol|lmao|btw|imo|tbh|fyi|asap|pls|plz|thx|cuz|'cause|ok(?:ay)? so|guys?|folks|dude|buddy|pal|mate|bro|awesome|cool|super (?:easy|quick|simple|fast)|totally|pretty much"
-    r"|no worries|no problem|no biggie|you bet|sure thing|of course!|cheers|stuff|a bunch of|tons of|loads of|you're good|good to go|hang tight|hit (?:us|me) up|piece of cake|a breeze|heads[- ]up|ping (?:us|me)|shoot (?:us|me)|grab|just (?:hit|tap|pop|head|go|drop|give|ask|send|click|hop)|gimme|real quick|freaking|bummer|my bad|sweet|hop (?:on|over|into)|pop (?:it|over|into))\b"
-    r"|(?:n't|'re|'ll|'ve|'d|(?:it|that|there|here|what|let|he|she)'s|i'm)\b|[!！]{1,}|[:;]-?[)D(P]|[\U0001f300-\U0001faff\u2600-\u27bf]"
-    r"|(?:哈|呀|哦|啦|嘛|咯|呗|哟|喔|哇|噢|嘞|哒|呐|滴|咧|啊|呢|吧)(?=[，。！？~～!…\s]|$)|亲(?=[，,~～！!]|亲)|亲亲|宝子|宝贝|小伙伴|咱|咋|啥|甭|搞定|没事儿?|超(?:好|赞|级|快|简单)|哈哈|嘻嘻|嘿|么么|妥妥|老铁|哥们|兄弟|姐妹|OK的|ok的|木有|酱紫|给力|放心|随便|一下下|就行|就好|得了|[~～]"
+_COLLOQUIAL = _any(
+    "gonna, wanna, gotta, gotcha, kinda, sorta, lemme, gimme, dunno, ain't, y'all, yeah, yep, yup, nope, nah, hey, "
+    "hiya, howdy, yay, oops, whoops, ugh, wow, haha, lol, lmao, btw, imo, tbh, asap, pls, plz, thx, cuz, guys, "
+    "folks, dude, buddy, pal, mate, bro, awesome, cool, super, totally, pretty much, no worries, no problem, "
+    "no biggie, you bet, sure thing, cheers, stuff, a bunch of, tons of, loads of, you're good, good to go, "
+    "hang tight, piece of cake, a breeze, heads up, ping us, shoot us, drop us, grab, just hit, just tap, "
+    "just pop, just head, just go, just drop, just give, just ask, just click, just hop, real quick, bummer, "
+    "my bad, sweet",
+    "亲亲 宝子 宝贝 小伙伴 小姐姐 咱 咋 啥 甭 搞定 没事 超好 超赞 超级 超快 超简单 哈哈 嘻嘻 嘿 么么 妥妥 老铁 "
+    "哥们 兄弟 姐妹 木有 给力 放心 随便 一下下 就行 就好 得了 呗 咯 嘞",
+    r"(?:n't|'re|'ll|'ve|'d|(?:it|that|there|here|what|let|he|she)'s|i'm)\b",  # contractions
+    "[哈呀哦啦嘛哟喔哇噢哒呐滴啊呢吧](?=[，。！？~～!…\\s]|$)|亲(?=[，,~～！!])",  # particles at the end of a clause
+    "[!！]+|[~～]|[:;]-?[)D(P]|[\U0001f300-\U0001faff\u2600-\u27bf]",  # exclamations and emoji
 )
+"""Small letters: texts are lowered before."""
 
 
 def mixed_style(context: Context) -> SetCheck:

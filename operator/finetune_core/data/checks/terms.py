@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -17,21 +18,21 @@ _STEM = 5
 """Letters: refund, refunds, refunded are one word."""
 _LATIN = re.compile(r"[a-z\u00df-\u024f\u0400-\u04ff]{3,}")
 _CHINESE = re.compile("[\u3400-\u9fff]+")
-_FUNCTION_WORDS = frozenset(
-    word[:_STEM]
-    for word in (
-        "the and for are but not you your yours all any can cannot could had has have was were will would should shall may might must"
-        " this that these those there here what when where which who whom whose why how with without from into onto about"
-        " above after again before below between both each few more most other some such only own same than then too very"
-        " just also because been being did does doing done during its itself let like make made much many need new now off"
-        " once one our out over per please put see set she her him his they them their take tell try two under until upon"
-        " use used using want way well while within yes able give get got find help know question answer following write"
-        " explain describe don doesn isn won didn aren wasn couldn shouldn thank thanks hello dear"
-    ).split()
+_COMMON_ENGLISH = (
+    "the and are but not you your yours all any can cannot could had has have was were will would should shall may "
+    "might must this that these those there here what when where which who whom whose why how with without from "
+    "into onto about above after again before below between both each few more most other some such only own same "
+    "than then too very just also because been being did does doing done during its itself let like make made much "
+    "many need new now off once one our out over per please put see set she her him his they them their take tell "
+    "try two under until upon use used using want way well while within yes able give get got find help know "
+    "question answer following write explain describe don doesn isn won didn aren wasn couldn shouldn thank thanks "
+    "hello dear for"
 )
+_FUNCTION_WORDS = frozenset(word[:_STEM] for word in _COMMON_ENGLISH.split())
 _FUNCTION_SIGNS = frozenset(
-    "的了是在我你您他她它们們这那這哪个個么麼什怎如何为為吗嗎呢吧啊呀哦请請问問可以能会會要想有没沒不也都就还還和与與或及但而且被把给給让讓对對从從到将將于於"
-    "以其之所因此则則很太最更一二三四五六七八九十几多少些每各该該应應需得地着過过去来來上下里裏中后後前时時候再又只才"
+    "的了是在我你您他她它们們这那這哪个個么麼什怎如何为為吗嗎呢吧啊呀哦请請问問可以能会會要想有没沒不也都就还還和与"
+    "與或及但而且被把给給让讓对對从從到将將于於其之所因此则則很太最更一二三四五六七八九十几多少些每各该該应應需得地"
+    "着過过去来來上下里裏中后後前时時候再又只才"
 )
 
 
@@ -41,7 +42,7 @@ def words(text: str) -> list[str]:
     found = [word[:_STEM] for word in _LATIN.findall(text)]
     found = [word for word in found if word not in _FUNCTION_WORDS]
     for run in _CHINESE.findall(text) if not text.isascii() else ():
-        pairs = map("".join, zip(run, run[1:], strict=False))
+        pairs = map("".join, pairwise(run))
         found.extend(pair for pair in pairs if _FUNCTION_SIGNS.isdisjoint(pair))
     return list(dict.fromkeys(found))
 
