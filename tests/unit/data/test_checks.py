@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CLEAN, PLANTED, Row
+from planted import CLEAN as FIRST_CLEAN
+from planted import PLANTED as FIRST_PLANTED
+from planted import Row
+from planted_more import CLEAN_MORE, LOOK_ALIKES, MORE
 
 from finetune_core.data import RawRow, Rejected, Rules, examine
 from finetune_core.data.checks import CHECKS
@@ -21,6 +24,8 @@ QUICKSTART = [
     (row["instruction"], row["output"])
     for row in map(json.loads, Path("examples/quickstart/rows.jsonl").read_text(encoding="utf-8").splitlines())
 ]
+PLANTED = {code: FIRST_PLANTED.get(code, []) + MORE.get(code, []) for code in {**FIRST_PLANTED, **MORE}}
+CLEAN = FIRST_CLEAN + LOOK_ALIKES + CLEAN_MORE
 WARN_ALL = {check.code: "warn" for check in CHECKS if not check.dataset}
 
 
@@ -207,7 +212,8 @@ NASTY = [
         "eyJaaaaaaaa.", "://", "http://a.", "好", "浣", "ä½", "根据内部",
         "internal ", "see our internal ", "how ", "我不",
         "+1 ", "0123456789 ", "\n", "secret: '", "sk-a", "A-12", "ticket ", "1a", "&#1", "<!", "Â", "\u00e9",
-        "not very ",
+        "not very ", "the the ", "teh ", "的的", "以经", "“", "「",
+        "$", "' ", "\"", "www.", "因该", "der die das ", "是是",
         "抱歉",
     )
 ]  # fmt: skip

@@ -5,14 +5,19 @@ To add one: its code in ``finetune_core.api.findings``, the check in the file of
 """
 
 from finetune_core.data.checks.amount import TOO_FEW_SAMPLES
+from finetune_core.data.checks.balance import TOPIC_IMBALANCE
 from finetune_core.data.checks.base import Check, Comparison, Context, SetCheck, Severity
+from finetune_core.data.checks.belonging import UNRELATED_OUTPUT
 from finetune_core.data.checks.diversity import REPEATED_OPENING
 from finetune_core.data.checks.duplicates import CONFLICTING_OUTPUT, EXACT_DUPLICATE, VALIDATION_LEAK
 from finetune_core.data.checks.empty import EMPTY_INSTRUCTION, EMPTY_OUTPUT
+from finetune_core.data.checks.language import LANGUAGE_MISMATCH
 from finetune_core.data.checks.leakage import INTERNAL_REFERENCE, PII, SECRET
 from finetune_core.data.checks.length import COURSE_CUTOFF_LENGTH, NO_SUPERVISED_TOKENS, OVER_LENGTH
 from finetune_core.data.checks.manner import ECHO, HEDGED_OUTPUT, REFUSAL, TERSE_OUTPUT
 from finetune_core.data.checks.near_duplicates import NEAR_DUPLICATE, common_pieces
+from finetune_core.data.checks.spelling import TYPO
+from finetune_core.data.checks.style import MIXED_STYLE
 from finetune_core.data.checks.text import CONTROL_CHARACTERS, HTML_MARKUP, MOJIBAKE
 from finetune_core.data.checks.turns import ROLE_ORDER
 from finetune_core.data.checks.unusable import UNREADABLE_ROW, WRONG_SCHEMA
@@ -36,11 +41,16 @@ CHECKS: tuple[Check, ...] = (
     ROLE_ORDER,
     HEDGED_OUTPUT,
     TERSE_OUTPUT,
+    LANGUAGE_MISMATCH,
+    TYPO,
     EXACT_DUPLICATE,
     CONFLICTING_OUTPUT,
     NEAR_DUPLICATE,
     NO_SUPERVISED_TOKENS,
     OVER_LENGTH,
     REPEATED_OPENING,
+    TOPIC_IMBALANCE,
+    MIXED_STYLE,
+    UNRELATED_OUTPUT,
     TOO_FEW_SAMPLES,
 )

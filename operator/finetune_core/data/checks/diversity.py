@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 from finetune_core.data.checks.base import Check, Context, SetCheck
+from finetune_core.data.checks.sample import Sample, wanted
 from finetune_core.data.example import Example
 
 _MOST = 0.6
@@ -13,7 +14,6 @@ case to find; in sets collected from people the commonest opening, "what", stays
 _LEAST_QUESTIONS = 20
 """With fewer there is no telling."""
 
-_LINES_REMEMBERED = 10_000
 _LINE_CHARACTERS = 100
 
 _OPENING = re.compile(
@@ -26,29 +26,25 @@ def repeated_opening(context: Context) -> SetCheck:
     """Most first questions begin alike: with the same word, or the same two characters of Chinese.
 
     Each language is judged for itself, so that 如何 is not hidden by English rows. A line that is there again,
-    numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. The first 10,000
-    lines are remembered.
+    numbers aside, counts once: an instruction that all rows share is a prompt, not a way of asking. Of many rows, a
+    sample counts.
     """
-    lines: set[str] = set()
-    openings: dict[str, Counter[str]] = {"other": Counter(), "latin": Counter()}
+    sample: Sample[tuple[str, str, str]] = Sample()
 
-    def fact(example: Example) -> tuple[str, str, str] | None:
+    def fact(example: Example) -> tuple[int, tuple[str, str, str]] | None:
+        if not wanted(example.number):
+            return None
         question = next(iter(example.contents("user")), "")
         found = _OPENING.match(question)
         if found is None or found.lastgroup is None:
             return None
         line = _NUMBER.sub("", question.lstrip().partition("\n")[0])[:_LINE_CHARACTERS]
-        return line, found.lastgroup, found[found.lastgroup].lower()
-
-    def add(fact: tuple[str, str, str]) -> None:
-        line, script, opening = fact
-        if line in lines:
-            return
-        if len(lines) < _LINES_REMEMBERED:
-            lines.add(line)
-        openings[script][opening] += 1
+        return example.number, (line, found.lastgroup, found[found.lastgroup].lower())
 
     def judge(used_rows: int) -> str | None:
+        openings: dict[str, Counter[str]] = {"other": Counter(), "latin": Counter()}
+        for script, opening in {line: told for _, (line, *told) in sample.rows()}.values():
+            openings[script][opening] += 1
         for counts in openings.values():
             total = counts.total()
             for opening, count in counts.most_common(1):
@@ -56,7 +52,7 @@ def repeated_opening(context: Context) -> SetCheck:
                     return f"{count / total:.0%} of {total:,} different questions begin with {opening!r}"
         return None
 
-    return SetCheck(judge, fact, add)
+    return SetCheck(judge, fact, sample.add)
 
 
 REPEATED_OPENING = Check(

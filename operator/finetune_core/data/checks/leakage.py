@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.checks.glance import digits, lowered, marks, pairs, telling, watch
 from finetune_core.data.example import Example
 
 # ---- secrets
@@ -67,6 +68,8 @@ _ASSIGNMENT = re.compile(
     r"(?:\"([^\"\s]{8,128})\"|'([^'\s]{8,128})'|`([^`\s]{8,128})`|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
+_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "密", "口令", "令牌")
+"""One of them is in all that ``_ASSIGNMENT`` finds."""
 _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{8,64})@", re.IGNORECASE)
 _GUESSABLE = re.compile(r"passw|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey", re.IGNORECASE)
 
@@ -80,12 +83,15 @@ def secret(example: Example) -> str | None:
 
 
 def _secret(text: str) -> str | None:
-    if not _MIXED.search(text) and "-----BEGIN" not in text:
+    if b"-----" not in marks(text) and not (digits(text) and _MIXED.search(text)):
         return None
-    for kind, marks, pattern in _TOKENS:
-        if any(map(text.__contains__, marks)) and any(_meant(found[1]) for found in pattern.finditer(text)):
+    for kind, beginnings, pattern in _TOKENS:
+        if any(map(text.__contains__, beginnings)) and any(_meant(found[1]) for found in pattern.finditer(text)):
             return f"holds {kind}"
-    for found in chain(_ASSIGNMENT.finditer(text), _ADDRESS.finditer(text) if "://" in text else ()):
+    assigned = any(map(lowered(text).__contains__, _ASSIGNED))
+    for found in chain(
+        _ASSIGNMENT.finditer(text) if assigned else (), _ADDRESS.finditer(text) if "://" in text else ()
+    ):
         if _password(next(filter(None, found.groups()))):
             return "holds a password or key"
     return None
@@ -125,6 +131,7 @@ _NOBODYS_MAILBOX = re.compile(
 """Of a function (RFC 2142 and usage) or of a manual."""
 
 _MANY_DIGITS = re.compile(r"[0-9][0-9 ().\u2010-\u2015-]{6,}[0-9Xx]")
+_LEAST_DIGITS = 7
 
 _CN_MOBILE = re.compile(
     r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]|\.[0-9])"
@@ -158,9 +165,9 @@ def pii(example: Example) -> str | None:
 
 
 def _personal(text: str) -> str | None:
-    if "@" in text and any(map(_somebodys, _EMAIL.finditer(text))):
+    if b"@" in marks(text) and any(map(_somebodys, _EMAIL.finditer(text))):
         return "holds an e-mail address"
-    if _MANY_DIGITS.search(text):
+    if digits(text) >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
         for kind, found in _NUMBERS:
             if any(found(text)):
                 return f"holds {kind}"
@@ -208,9 +215,9 @@ _NUMBERS: tuple[tuple[str, Callable[[str], Iterator[bool]]], ...] = (
 
 # ---- internal references
 
-_INTERNAL_WORDS = ("internal", "confidential", "proprietary", "intranet", "external")
-_INTERNAL_WORD = re.compile("|".join(_INTERNAL_WORDS), re.IGNORECASE)
-_INTERNAL_CHINESE = re.compile("[内內机機外][部网網密传傳泄洩]")
+_INTERNAL_WORD = re.compile("internal|confidential|proprietary|intranet|external", re.IGNORECASE)
+_INTERNAL_WORDS = watch("internal confidential proprietary intranet external")
+_INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩")
 
 _INTERNAL = re.compile(
     r"""
@@ -270,21 +277,17 @@ def internal_reference(example: Example) -> str | None:
 
 
 def _internal(text: str) -> str | None:
-    plain = text.isascii()
-    lowered = (
-        text.lower() if plain else text
-    )  # slow for Chinese, which has few English words, and those in small letters
-    worded = any(map(lowered.__contains__, _INTERNAL_WORDS))
+    worded = not _INTERNAL_WORDS.isdisjoint(telling(text))
     for word in _INTERNAL_WORD.finditer(text) if worded else ():
         if found := _INTERNAL.search(text, max(0, word.start() - 60), word.end() + 80):
             return f"says {found[0][:60]!r}"
-    for word in () if plain else _INTERNAL_CHINESE.finditer(text):
+    for word in () if text.isascii() else _INTERNAL_CHINESE.finditer(text):
         if found := _INTERNAL.search(text, max(0, word.start() - 15), word.end() + 15):
             return f"says {found[0][:60]!r}"
-    addressed = worded or any(map(lowered.__contains__, ("://", ".corp", "confluence.")))
+    addressed = worded or b"://" in marks(text) or any(map(lowered(text).__contains__, (".corp", "confluence.")))
     if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
         return "names a host of an internal network"
-    if _NUMBERED.search(text) and (found := _TICKET.search(text)):
+    if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
         return f"says {found[0][:60]!r}"
     return None
 

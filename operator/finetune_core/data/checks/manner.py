@@ -3,6 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, Context, RowCheck, locate, stateless
+from finetune_core.data.checks.glance import lowered, pairs, telling, watch
 from finetune_core.data.example import Example
 
 _HEAD = 100
@@ -24,24 +25,26 @@ def _size(text: str) -> float:
 _QUOTES = frozenset('"“‘「『《')
 """After one of them it is somebody else who speaks."""
 
-_UNSURE_WORDS = (
-    "seem", "guess", "sure", "suppose", "wrong", "recall", "remember", "maybe", "probab", "perhaps", "no idea",
-    "omething", "quote", " know", "possib", "presum", "might", "could be", "sort of", "kind of", "i think", "i believe",
-)  # fmt: skip
+_UNSURE_WORDS = watch(
+    "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly "
+    "presumably might could sort kind think believe certain"
+)
 _UNSURE = re.compile(
-    r"\b(?=[isnwdomp])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
+    r"\b(?=[acdimnopsw])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
     r"|seems? (?:so|like it)\b"
     r"|i(?:'d| would)? guess\b(?! (?:what|the|a|an|which|who)\b)|i (?:think|believe|suppose) so\b"
     r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)[.!]?\s*$"
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
-    r"|not (?:(?:really |quite |entirely |totally |100% |too ){0,3}sure[,.]|sure but\b)"
-    r"|(?:i|we) (?:could|may|might) be wrong\b|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
+    r"|not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
+    r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$"
+    r"|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
     r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
     r"|no idea,? (?:but|maybe)\b|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
 )
-_UNSURE_CHINESE_BEGINNING = re.compile(
-    "[好可大应應也或似貌看没说不记我差敢][像能概该许许乎似准不确確太得猜起来多肯清記大就]"
+_UNSURE_CHINESE_WORD = pairs(
+    "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
+    "不一定 说不 不好说 没准 差不多"
 )
 _UNSURE_CHINESE = re.compile(
     "(?=[好可大应應也或似貌看没说不记我差])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧|的[吧。…]?)"
@@ -57,7 +60,7 @@ _UNSURE_CHINESE = re.compile(
 _HEDGE_AT_START = re.compile(
     r"^(?:maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think|i believe|might be|could be"
     r"|sort of"
-    r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|也許|或許|應該)",
+    r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|估计|也許|或許|應該)",
     re.IGNORECASE,
 )
 _TRANSLATION = re.compile("translat|翻译|翻譯|译成|译为", re.IGNORECASE)
@@ -80,15 +83,14 @@ def _hedge(text: str) -> str | None:
     text = text.strip()
     if text[:1] in _QUOTES:
         return None
-    ends = (
-        text.replace("’", "'") if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}".replace("’", "'")
-    )
-    lowered = ends.lower() if ends.isascii() else ends
-    english = any(map(lowered.__contains__, _UNSURE_WORDS))
-    chinese = not ends.isascii() and _UNSURE_CHINESE_BEGINNING.search(ends)
+    english = not _UNSURE_WORDS.isdisjoint(telling(text))
+    ends = lowered(text)
+    if len(ends) > _HEAD + _TAIL:
+        ends = f"{ends[:_HEAD]}\n{ends[-_TAIL:]}"
+    chinese = not text.isascii() and _UNSURE_CHINESE_WORD.search(ends)
     if not english and not chinese:
         return None
-    if found := (english and _UNSURE.search(ends.lower())) or (chinese and _UNSURE_CHINESE.search(ends)):
+    if found := (english and _UNSURE.search(ends)) or (chinese and _UNSURE_CHINESE.search(ends)):
         return f"says {found[0].strip()[:40]!r}"
     if (found := _HEDGE_AT_START.match(text)) and len(text) <= 8 * _SHORT and _size(text) <= _SHORT:
         return f"is short and begins with {found[0]!r}"
@@ -122,6 +124,9 @@ _CURT = re.compile(
     r"|不知道|不清楚|当然|当然可以|没问题|同上|略|无|见上|见上文|見上|不可能|沒有|會|不會|對|當然)[.。!！~…\s]*",
     re.IGNORECASE,
 )
+_CURT_CHINESE = 2
+"""Characters, full stop included, in answer to 吗: 含。, 收费."""
+
 _LABEL_WANTED = re.compile(
     r"\b(?:classif\w*|categor\w*|labels?|sentiment|following|true or false|yes or no|yes/no|one word|translat\w*"
     r"|answer (?:with|in|only|yes)"
@@ -145,7 +150,7 @@ def terse_output(context: Context) -> RowCheck:
         if _LABEL_WANTED.search(question):
             return None
         stripped = answer.strip().replace("’", "'")
-        if _CURT.fullmatch(stripped):
+        if _CURT.fullmatch(stripped) or (len(stripped) <= _CURT_CHINESE and question.rstrip("？? ").endswith("吗")):
             return f"the answer is {stripped[:20]!r}"
         if stripped.rstrip("?？。.") in question:
             return None  # which is an echo
@@ -154,6 +159,7 @@ def terse_output(context: Context) -> RowCheck:
             and _size(stripped) <= context.thresholds["terse-output"]
             and not _CONCRETE.search(stripped)
             and _size(stripped)
+            and _refusal(answer) is None
         ):
             return f"the answer to an open question is {stripped[:40]!r}"
         return None
@@ -163,31 +169,24 @@ def terse_output(context: Context) -> RowCheck:
 
 # ---- refusal
 
-_REFUSING_WORDS = (
-    "cannot",
-    "can't",
-    "can not",
-    "won't",
-    "will not",
-    "unable",
-    "not able",
-    "as an a",
-    "language model",
-)
-_REFUSING_CHINESE = re.compile("我[无不没無沒]|[作身][为為]")
+_REFUSING_WORDS = watch("cannot can't won't unable able not ai artificial language")
+_REFUSING = ("cannot", "can't", "can not", "won't", "will not", "unable", "not able", "as an a", "language model")
+_REFUSING_CHINESE = pairs("我无 我無 我不 我没 我沒 我只 我仅 作为 作為 身为 身為")
 _REFUSAL = re.compile(
     r"\bas an? (?:ai|a\.i\.|artificial intelligence|(?:large )?language model)\b[^.!?\n]{0,90}?"
     r"(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
+    r"|\bi(?:'m| am) (?:just|only|merely) an? (?:ai|language model)\b|\bi won't be able to\b"
     r"|\b(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{0,25}?\bi(?:'m| am)? ?"
     r"(?:can(?:no|')t|can not|won't|will not|unable to|not able to|not in a position)"
     r"(?! (?:come|go|attend|make|agree|believe|find|see|wait|stay|join)\b)"
     r"|\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable to|not able to"
     r"|not (?:programmed|allowed|comfortable))"
     r" (?:to )?(?:help(?! \w+ing\b)|assist|provid\w+|fulfill?|comply|answer|generat\w+"
-    r"|creat\w+|engag\w+|discuss\w*|respond|shar\w+"
+    r"|creat\w+|engag\w+|give(?! up| in\b)|predict|view|discuss\w*|respond|shar\w+"
     r"|offer|do that|participate|support|complete|satisfy|accommodate|access|browse)\b"
     r"|[作身][为為](?:一[个個名款种種])?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人|虚拟助手)"
     r"[^。！？\n]{0,40}?(?:无法|不能|不会|没有|不具备|不可以|不便|無法|不會|沒有|不应|不該)"
+    r"|我(?:只|仅)是(?:一[个個名款])?(?:ai|人工智能|语言模型)"
     r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,8}?我"
     r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以)(?!同意|认同|赞同|参加|來|来|去)"
     r"|我(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法)(?:[为給给向帮為][您你]?|[您你])?"
@@ -201,11 +200,12 @@ def refusal(example: Example) -> str | None:
 
 
 def _refusal(text: str) -> str | None:
-    head = text[: 2 * _HEAD].replace("’", "'")
-    lowered = head.lower() if head.isascii() else head  # slow for Chinese, and of no use before the closer look
-    if not any(map(lowered.__contains__, _REFUSING_WORDS)) and (head.isascii() or not _REFUSING_CHINESE.search(head)):
+    head = lowered(text)[: 2 * _HEAD]
+    declining = not _REFUSING_WORDS.isdisjoint(telling(text)) and any(map(head.__contains__, _REFUSING))
+    if not declining and (head.isascii() or not _REFUSING_CHINESE.search(head)):
         return None
-    found = _REFUSAL.search(head.lower())
+    found = _REFUSAL.search(head)
+    found = _REFUSAL.search(head)
     return f"says {found[0][:40]!r}" if found else None
 
 
@@ -227,7 +227,7 @@ def echo(example: Example) -> str | None:
         return None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
     said = _NOT_ALPHANUMERIC.sub("", answer).lower()
-    if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 4) or _size(question) < _MIN_ECHO / 2:
+    if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 8) or _size(question) < _MIN_ECHO / 2:
         return None
     if bare == said and (len(bare) > 12 or len(_CJK.findall(bare)) >= _MIN_ECHO):
         return "the answer is the question"

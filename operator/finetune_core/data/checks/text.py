@@ -3,10 +3,9 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.checks.glance import marks
+from finetune_core.data.checks.prose import CODE
 from finetune_core.data.example import Example
-
-# Code is quoted, and may hold any markup.
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 
 # Bare tags whose names are used for nothing else; "<title>" or "<T>" may be a placeholder or a type, so of all other
 # elements only what has attributes or closes counts. "</s>" is a model's end of text.
@@ -71,9 +70,10 @@ def html_markup(example: Example) -> str | None:
 
 
 def _markup(text: str) -> str | None:
-    if "<" not in text and "&" not in text:
+    signs = marks(text)
+    if b"<" not in signs and b"&" not in signs:
         return None
-    found = _MARKUP.search(_CODE.sub(" ", text) if "`" in text else text)
+    found = _MARKUP.search(CODE.sub(" ", text) if "`" in text else text)
     return found and f"holds {found[0][:40]}"
 
 
@@ -83,8 +83,9 @@ def control_characters(example: Example) -> str | None:
 
 
 def _control(text: str) -> str | None:
-    # Printable text has none of them, and asking so is quick; a line break alone is enough to look closer.
-    found = None if text.isprintable() else _CONTROL.search(text)
+    # Printable text has none of them, and asking so is quick.
+    printable = marks(text).decode().isprintable() if text.isascii() else text.replace("\n", "").isprintable()
+    found = None if printable else _CONTROL.search(text)
     return found and f"holds U+{ord(found[0]):04X} at character {found.start() + 1}"
 
 
