@@ -4,6 +4,7 @@ Each process is a new interpreter, and works until its input ends. Unlike with `
 of the program that started it (the trainer's would be torch), and threads of that program do not matter.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -119,6 +120,7 @@ def work() -> None:
     """What each process does."""
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what anything prints is no answer
+    gc.disable()  # rows and what is seen in them hold no cycles; looking for some takes a twentieth of the time
     worker = pickle.load(asked)
     while True:
         try:
