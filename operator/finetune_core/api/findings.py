@@ -35,6 +35,18 @@ FindingCode = Literal[
     "over-length",
     "too-few-samples",
 ]
+ThresholdCode = Literal[
+    "unreadable-row",
+    "wrong-schema",
+    "near-duplicate",
+    "repeated-opening",
+    "topic-imbalance",
+    "mixed-style",
+    "unrelated-output",
+    "terse-output",
+]
+"""Findings that a number decides about, which a job may set."""
+
 FINDING_CODES: tuple[FindingCode, ...] = get_args(FindingCode)
 
 # "ignore" and not "off": kubectl reads an unquoted off as false (docs/adr/0002-yaml-as-kubectl-reads-it.md).

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
 from finetune_core.api.location import DataLocation, Location
 
 API_VERSION = "finetune.dev/v1alpha1"
@@ -82,7 +82,7 @@ class Dataset(DataLocation):
         default=ValidationFraction(fraction=0.1), description="A share of the rows, or a dataset of its own."
     )
     quality: dict[FindingCode, Policy] = Field(default_factory=dict, description="Policy of single checks.")
-    thresholds: dict[FindingCode, Threshold] = Field(
+    thresholds: dict[ThresholdCode, Threshold] = Field(
         default_factory=dict, description="The number that single checks decide by; docs/checks.md lists them."
     )
 

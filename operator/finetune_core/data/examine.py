@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
 from finetune_core.api.job import Dataset, FormatChoice, Task
-from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, Check, Context, common_pieces
+from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, DEFAULT_THRESHOLDS, Check, Context, common_pieces
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
 from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
@@ -40,7 +40,7 @@ class Rules:
     max_rows: int | None = None
     """Stop after so many good rows; what follows is not read."""
     quality: Mapping[FindingCode, Policy] = field(default_factory=dict)
-    thresholds: Mapping[FindingCode, float] = field(default_factory=dict)
+    thresholds: Mapping[ThresholdCode, float] = field(default_factory=dict)
     cutoff_length: int = COURSE_CUTOFF_LENGTH
     """Longer rows, in tokens, are reported."""
 
@@ -117,9 +117,13 @@ def examine(
     chunks = _chunks(chain(first, source), min(_CHUNK, rules.max_rows or _CHUNK))
     opening = next(chunks, [])
     context = Context(
-        cutoff_length=rules.cutoff_length, exact=encode is not None, validation=validation, task=rules.task,
-        thresholds=_thresholds(rules), common=common_pieces(_examples(opening, format, rules.columns)),
-    )  # fmt: skip
+        cutoff_length=rules.cutoff_length,
+        exact=encode is not None,
+        validation=validation,
+        task=rules.task,
+        thresholds={**DEFAULT_THRESHOLDS, **rules.thresholds},
+        common=common_pieces(_examples(opening, format, rules.columns)),
+    )
     examination = _Examination(rules, context, format, encode)
     inspector = Inspector(context, examination.policies, format.name, rules.columns)
 
@@ -158,14 +162,6 @@ def _format(first: list[RawRow], rules: Rules) -> tuple[Format, str]:
         format, reason = named(rules.format), "named"
     check_columns(format, rules.columns)
     return format, reason
-
-
-def _thresholds(rules: Rules) -> dict[FindingCode, float]:
-    defaults = {check.code: check.threshold for check in CHECKS if check.threshold is not None}
-    for code in rules.thresholds:
-        if code not in defaults:
-            raise InvalidSpec(f"dataset.thresholds: {code} has none; {', '.join(defaults)} have one")
-    return {**defaults, **rules.thresholds}
 
 
 Chunk = list[RawRow]
@@ -328,7 +324,7 @@ class _Examination:
         check = tally.check
         by_default = check.code not in self._rules.quality
         if by_default and check.enforced_above_threshold:
-            most = self._context.thresholds[check.code] * self.rows
+            most = self._context.thresholds[cast("ThresholdCode", check.code)] * self.rows
             return "enforce" if tally.count > most else self.policies[check.code]
         return self.policies[check.code]
 

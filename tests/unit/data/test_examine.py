@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finetune_core.api import Dataset
-from finetune_core.api.findings import FINDING_CODES
+from finetune_core.api.findings import FINDING_CODES, ThresholdCode
 from finetune_core.data import (
     Example,
     Kept,
@@ -20,7 +21,7 @@ from finetune_core.data import (
     examine,
     exchange_digest,
 )
-from finetune_core.data.checks import CHECKS
+from finetune_core.data.checks import CHECKS, DEFAULT_THRESHOLDS
 from finetune_core.data.formats import named, to_example
 from finetune_core.errors import DatasetRefused, InvalidSpec
 
@@ -45,6 +46,7 @@ def rows(*special: RawRow, total: int = 100) -> list[RawRow]:
 
 def test_every_code_has_its_check():
     assert sorted(check.code for check in CHECKS) == sorted(FINDING_CODES)
+    assert sorted(DEFAULT_THRESHOLDS) == sorted(get_args(ThresholdCode))
     assert {check.code: check.policy for check in CHECKS if check.policy != "drop"} == {
         "secret": "enforce",
         **dict.fromkeys(
@@ -56,6 +58,11 @@ def test_every_code_has_its_check():
                 "mojibake",
                 "conflicting-output",
                 "near-duplicate",
+                "language-mismatch",
+                "mixed-style",
+                "topic-imbalance",
+                "typo",
+                "unrelated-output",
                 "pii",
                 "internal-reference",
                 "repeated-opening",
@@ -305,7 +312,7 @@ VALUES = (
     | st.dictionaries(st.text(max_size=3), st.none() | st.integers() | TEXTS, max_size=3)
 )  # fmt: skip
 QUALITY = st.dictionaries(
-    st.sampled_from([code for code in FINDING_CODES if code not in ("too-few-samples", "repeated-opening")]),
+    st.sampled_from([check.code for check in CHECKS if not check.dataset]),
     st.sampled_from(["enforce", "drop", "warn", "ignore"]),
 )
 

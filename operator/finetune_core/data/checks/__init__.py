@@ -4,6 +4,10 @@ earlier rows, then those of its tokens; what counts over the whole dataset comes
 To add one: its code in ``finetune_core.api.findings``, the check in the file of its family, a line here.
 """
 
+from collections.abc import Mapping
+from typing import cast
+
+from finetune_core.api.findings import ThresholdCode
 from finetune_core.data.checks.amount import TOO_FEW_SAMPLES
 from finetune_core.data.checks.balance import TOPIC_IMBALANCE
 from finetune_core.data.checks.base import Check, Comparison, Context, SetCheck, Severity
@@ -22,7 +26,17 @@ from finetune_core.data.checks.text import CONTROL_CHARACTERS, HTML_MARKUP, MOJI
 from finetune_core.data.checks.turns import ROLE_ORDER
 from finetune_core.data.checks.unusable import UNREADABLE_ROW, WRONG_SCHEMA
 
-__all__ = ["CHECKS", "COURSE_CUTOFF_LENGTH", "Check", "Comparison", "Context", "SetCheck", "Severity", "common_pieces"]
+__all__ = [
+    "CHECKS",
+    "COURSE_CUTOFF_LENGTH",
+    "DEFAULT_THRESHOLDS",
+    "Check",
+    "Comparison",
+    "Context",
+    "SetCheck",
+    "Severity",
+    "common_pieces",
+]
 
 CHECKS: tuple[Check, ...] = (
     UNREADABLE_ROW,
@@ -54,3 +68,8 @@ CHECKS: tuple[Check, ...] = (
     UNRELATED_OUTPUT,
     TOO_FEW_SAMPLES,
 )
+
+DEFAULT_THRESHOLDS: Mapping[ThresholdCode, float] = {
+    cast("ThresholdCode", check.code): check.threshold for check in CHECKS if check.threshold is not None
+}
+"""Of every check that decides by a number."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from finetune_core.api.findings import FindingCode, Policy
+from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
 from finetune_core.api.job import Task
 from finetune_core.data.example import Example, Role, Tokenized
 
@@ -21,7 +21,7 @@ class Context:
     validation: Set[bytes]
     """``exchange_digest`` of each validation row."""
     task: Task | None
-    thresholds: Mapping[FindingCode, float] = field(default_factory=dict)
+    thresholds: Mapping[ThresholdCode, float] = field(default_factory=dict)
     """Of every check that has one."""
     common: Set[str] = frozenset()
     """Pieces of text that many of the first rows share: a prompt's, not the row's own."""
