@@ -1,6 +1,7 @@
 """Words that are written wrong."""
 
 import re
+from collections.abc import Iterator
 from importlib import resources
 
 from finetune_core.data.checks.base import Check, locate, stateless
@@ -13,8 +14,29 @@ def _list(name: str) -> str:
     return resources.files("finetune_core.data.checks").joinpath(name).read_text("utf-8")
 
 
-_MISSPELLED = watch(_list("misspelled.txt"))
-"""English words as they are often written wrong. None is a word itself, an American or a British form."""
+def _slips(word: str) -> Iterator[str]:
+    """The word with two letters turned, one left out, one doubled, or another vowel; never in its first or last two."""
+    for place in range(1, len(word) - 2):
+        before, letter, after = word[:place], word[place], word[place + 1 :]
+        yield before + after[0] + letter + after[1:]
+        yield before + after
+        yield before + letter + letter + after
+        if letter in _VOWELS:
+            yield from (before + vowel + after for vowel in _VOWELS)
+
+
+_VOWELS = "aeiou"
+_COMMON = _list("common_words.txt").split()
+"""Words of seven letters and more that are often written, and so often written wrong."""
+
+_MISSPELLED = watch(
+    " ".join(
+        {slip for word in _COMMON for slip in _slips(word)}.difference(
+            _COMMON, _list("words_like_slips.txt").split()
+        ).union(_list("misspelled.txt").split())
+    )
+)
+"""English words written wrong: slips in common ones that are no words themselves, and mistakes of other kinds."""
 
 _TWICE = frozenset(
     f"{word} {word}" for word in ("the", "a", "an", "of", "to", "and", "for", "with", "from", "at", "be", "are", "your")
@@ -31,8 +53,9 @@ _WRONG_CHINESE = _list("misspelled_chinese.txt").split()
 """As they are often written wrong; none is a variant in use, as 帐号 and 登陆 are."""
 
 _WRONG_IN_CONTEXT = {
-    "因该": "因该(?=[能会可当要是有怎如做把在没就对也很每多少先用选吃喝学练保避减让按尽早晚])",  # 因该公司违约
+    "因该": "因该(?![公项事案产品行类条笔单企地药车房楼校院系合协批平措计活工证比国市县区人法处])",  # 因该公司违约
     "既使": "既使(?![^。]{0,20}(?:又|也使))",
+    "既可": "既可(?![^。]{0,30}[又也还])",
     "既将": "既将(?![^。]{0,20}(?:又|也将))",
     "既便": "既便(?![^。]{0,20}[又宜])",
     "在次": "在次(?![日级要年月序元轮世品数])",
