@@ -90,7 +90,8 @@ _TWICE_CHINESE = (
 )
 """Characters and marks set twice; 。。。 is for an ellipsis."""
 
-_PAIRS = frozenset(word[:2] for word in (*_WRONG_CHINESE, *_WRONG_IN_CONTEXT))
+_PAIRS = frozenset((*(word[-2:] for word in _WRONG_CHINESE), *_WRONG_IN_CONTEXT))
+"""One of them is in all that is wrong, and few of them are in anything else: 惠卷 of 优惠卷."""
 _MAY_BE_WRONG = pairs(" ".join(_PAIRS))
 _MAY_BE_TWICE = (
     "的的",
