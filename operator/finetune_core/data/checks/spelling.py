@@ -85,7 +85,7 @@ _WRONG_IN_CONTEXT = {
 
 _TWICE_CHINESE = (
     "(?<![目标打有红])的的(?![确士])|(?<![不除为得])了了(?![解之然如结断分])|(?<![不凡但只于可而总就还老要若正如也都])是是(?![非否])"
-    "|(?<![现存实])在在(?![职线校])|(?<![申邀敬聘恳宴提])请请|您您|我们我们|们们"
+    "|(?<![现存实])在在(?![职线校])|(?<![申邀敬聘恳宴提])请请|您您|们们"
     "|(?<![，。、；：])(?:，，|。。|、、|；；)(?![，。、；：])|，。|。，"
 )
 """Characters and marks set twice; 。。。 is for an ellipsis."""
@@ -93,22 +93,7 @@ _TWICE_CHINESE = (
 _PAIRS = frozenset((*(word[-2:] for word in _WRONG_CHINESE), *_WRONG_IN_CONTEXT))
 """One of them is in all that is wrong, and few of them are in anything else: 惠卷 of 优惠卷."""
 _MAY_BE_WRONG = pairs(" ".join(_PAIRS))
-_MAY_BE_TWICE = (
-    "的的",
-    "了了",
-    "是是",
-    "在在",
-    "请请",
-    "您您",
-    "们们",
-    "我们我们",
-    "，，",
-    "。。",
-    "、、",
-    "；；",
-    "，。",
-    "。，",
-)
+_MAY_BE_TWICE = re.compile(r"([的了是在请您们，。、；])\1")
 _CHINESE = re.compile("|".join((*_WRONG_CHINESE, *_WRONG_IN_CONTEXT.values(), _TWICE_CHINESE)))
 
 _ABOUT_SPELLING = re.compile(
@@ -137,7 +122,9 @@ def _mistake(text: str) -> str | None:
         wrong |= told & _TWICE
     chinese = not text.isascii() and (
         any(text[may.start() : may.start() + 2] in _PAIRS for may in _MAY_BE_WRONG.finditer(text))
-        or any(map(text.__contains__, _MAY_BE_TWICE))
+        or _MAY_BE_TWICE.search(text)
+        or "，。" in text
+        or "。，" in text
     )
     if not wrong and not chinese:
         return None
