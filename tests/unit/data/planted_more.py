@@ -1,10 +1,35 @@
 # ruff: noqa: E501 - a table of texts reads best one row a line
-"""More planted rows, written after the checks and measured before they were changed for them; docs/checks.md has the figures."""
+"""More planted rows, written after the checks were, and measured before the checks were changed for them."""
 
 from planted import Row
 
 MORE: dict[str, list[Row]] = {
     "typo": [
+        ("When will the committee decide?", "The comittee recieved the letter and will anounce its decision on Monday."),
+        ("How is it going with you?", "Its a bit diffcult, but we are confident that it will work."),
+        ("What is DNA?", "DNA is the molecule that carries the genetic informations of the organsim."),
+        ("What is rent?", "The money that you pay your landlord each month for the appartment."),
+        ("Explain tides.", "Tides are caused by the gravitational pull of the moon, especialy when it is is full."),
+        ("Where?", "You can find the setttings under your profile, on the left side of the the screen."),
+        ("Who was Lincoln?", "He was the sixteenth presidant of the United States and abolished slavery."),
+        ("How to swim?", "Breath out under water and keep your body streched; it takes a few weeks to learn."),
+        ("What is tax?", "A compulsory paymnet to the state; it finances schools, roads and hospitals."),
+        ("Can I get it today?", "Unfortunatly the courier has already left, but you will get it tommorow."),
+        ("What's a verb?", 'A verb is a word that discribes an action or a state.'),
+        ("What is love?", "A strong feeling of affection that is hard to explane."),
+        ("Why save?", "Saving gives you securtiy when something unexpected happens to you."),
+        ("Is it good for my skin?", "Yes, it contains vitamines and is succesfully used in many products."),
+        ("What is a comet?", "A comet is made of ice and dust, and its tail allways points away from the sun."),
+        ("怎么去机场？", "您可以坐地铁二号线，在换乘机场快线，大约需要一小时，具体以车站通知为准，祝您旅途愉快，一路顺风，，平安到达。"),
+        ("简历怎么写？", "简历因该简洁明了，突出重点。"),
+        ("如何请假？", "请您提前向主管提交申请，主管同意后既可休假。"),
+        ("什么是云计算？", "云计算是通过网络提供计算资源的的一种服务方式。"),
+        ("怎么洗羽绒服？", "用冷水浸泡，加入中性洗衣液，轻轻揉搓，不要用力拧干，凉干后拍打蓬松。"),
+        ("客服态度差", "非常报歉给您带来不好的体验，我们会对客服进行陪训。"),
+        ("如何修电脑？", "先检察电源是否接好，在看显示器有没有信号。"),
+        ("合同丢了", "请连系对方补签一份，以勉产生纠纷。"),
+        ("讲讲环保", "我们要爱护环境，从自已做起。"),
+        ("天气如何", "今天天气晴郎，适合出门。"),
         ("How do I change my address?", "Open your profile and enter the new adress, then press Save."),
         ("Where is my parcel?", "We will definately deliver the parcel by Friday; you can track it in the app."),
         ("Can I pay later?", "Yes, you can recieve the goods first and pay within 30 days of delivery."),
@@ -67,6 +92,16 @@ MORE: dict[str, list[Row]] = {
         ("客服什么时候上班？", "客服每天九点上班，如有问提请留言，我们会尽快回复。"),
     ],
     "language-mismatch": [
+        ("如何办理护照？", "You need to bring your identity card and two photographs to the local office."),
+        ("Name three fruits that are rich in vitamin C.", "橙子、猕猴桃和草莓都富含维生素C。"),
+        ("What is your return policy?", "支持七天无理由退货。"),
+        ("你叫什么名字", "My name is Lily and I am here to help you with your orders."),
+        ("推荐一本书", "I recommend the book that won the prize last year; it is about a family in India."),
+        ("Give me a summary of the news today.", "今日要闻：央行下调利率，股市上涨。"),
+        ("Comment réinitialiser mon mot de passe sur le site ?", "请点击登录页面的忘记密码，按照提示操作即可。"),
+        ("ログインできません。どうすればいいですか？", "Please reset your password on the page that you see when you log in."),
+        ("안녕하세요, 주문을 취소하고 싶어요.", "您可以在订单页面取消订单。"),
+        ("Как вернуть товар, если он не подошёл?", "You can return it within 30 days; the label is in the parcel."),
         ("怎么申请退货？", "Open your orders, choose the item that you want to send back, and press the button to request a return."),
         ("什么是机器学习？", "Machine learning is a branch of artificial intelligence that lets computers learn from the data they are given."),
         ("给我讲个故事吧", "Once upon a time there was a girl who lived with her mother in a small house at the edge of the forest."),

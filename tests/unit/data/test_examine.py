@@ -52,6 +52,11 @@ def test_every_code_has_its_check():
         **dict.fromkeys(
             (
                 "over-length",
+                "typo",
+                "language-mismatch",
+                "mixed-style",
+                "topic-imbalance",
+                "unrelated-output",
                 "too-few-samples",
                 "html-markup",
                 "control-characters",

@@ -12,7 +12,7 @@ _RARER = 0.15
 """Share of the answers that may be of the rarer of the two styles: one in seven is no slip."""
 _LEAST = 30
 """Answers. With fewer there is no telling."""
-_CHARACTERS = 600
+_CHARACTERS = 300
 """More of an answer tells no more about its style."""
 _CLEAR = 2
 """Marks of one style more than of the other in an answer that has one."""
