@@ -1,6 +1,6 @@
 """What is seen in rows that needs no other rows: the part of the examination that any process can do."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,12 +68,15 @@ class Inspector:
         examples = [_UNREAD] * len(rows)
         for place, (number, value) in enumerate(rows):
             try:
-                examples[place] = to_example(number, value, self._format, self._columns)
+                examples[place] = example = to_example(number, value, self._format, self._columns)
             except WrongSchema as problem:
                 inspection.found[place] = [("wrong-schema", str(problem))]
-            else:
-                if found := list(self._look(examples[place])):
-                    inspection.found[place] = found
+                continue
+            for code, rejects, check in self._rows:
+                if (message := check(example)) is not None:
+                    inspection.found.setdefault(place, []).append((code, message))
+                    if rejects:
+                        break
         for code, fact in self._facts:
             inspection.compared[code] = [fact(example) if example.number else b"" for example in examples]
         for code, count in self._counts:
@@ -81,11 +84,3 @@ class Inspector:
         if self._estimates:
             inspection.lengths.extend(map(estimate, examples))
         return inspection
-
-    def _look(self, example: Example) -> Iterator[Found]:
-        for code, rejects, check in self._rows:
-            message = check(example)
-            if message is not None:
-                yield code, message
-                if rejects:
-                    return

@@ -95,7 +95,8 @@ def stateless(check: RowCheck) -> Callable[[Context], RowCheck]:
 
 def locate(example: Example, find: Callable[[str], str | None], *roles: Role) -> str | None:
     """The first message of these roles in which ``find`` sees something, and what it sees."""
-    for number, message in enumerate(example.messages, start=1):
+    for message in example.messages:
         if message.role in roles and (seen := find(message.content)) is not None:
+            number = 1 + next(place for place, each in enumerate(example.messages) if each is message)
             return f"message {number}, of the {message.role}, {seen}"
     return None
