@@ -7,9 +7,19 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from typing import NamedTuple, cast
 
+import numpy as np
+
 from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
 from finetune_core.api.job import Dataset, FormatChoice, Task
-from finetune_core.data.checks import CHECKS, COURSE_CUTOFF_LENGTH, DEFAULT_THRESHOLDS, Check, Context, common_pieces
+from finetune_core.data.checks import (
+    CHECKS,
+    COURSE_CUTOFF_LENGTH,
+    DEFAULT_THRESHOLDS,
+    Check,
+    Context,
+    Numbers,
+    common_pieces,
+)
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
 from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
@@ -241,7 +251,9 @@ class _Examination:
 
     def judge(self, chunk: Chunk, inspection: Inspection) -> Iterator[Kept | Rejected]:
         """What becomes of each row of the chunk."""
-        found, like = self._compare([row.number for row in chunk if row.value is not None], inspection)
+        found, like = self._compare(
+            np.array([row.number for row in chunk if row.value is not None], np.uint32), inspection
+        )
         places = count()
         for row in chunk:
             self.rows += 1
@@ -295,7 +307,7 @@ class _Examination:
                 if code in self._rejecting:
                     return
 
-    def _compare(self, numbers: list[int], inspection: Inspection) -> tuple[dict[int, list[Found]], dict[int, int]]:
+    def _compare(self, numbers: Numbers, inspection: Inspection) -> tuple[dict[int, list[Found]], dict[int, int]]:
         """What is wrong with rows, by place, now that those before them are known; and which are nearly the same.
 
         What rejects a row is its last entry. Rows that are left out are not compared with.
@@ -303,17 +315,16 @@ class _Examination:
         found = {place: list(seen) for place, seen in inspection.found.items()}
         like: dict[int, int] = {}
         out = {place for place, seen in found.items() if seen[-1][0] in self._rejecting}
-        staying = [place for place in range(len(numbers)) if place not in out]
+        staying = np.array([place for place in range(len(numbers)) if place not in out], np.intp)
         for code, comparison in self._comparisons:
-            facts = inspection.compared[code]
-            earlier = comparison.compare([numbers[place] for place in staying], [facts[place] for place in staying])
-            collided = {place: number for place, number in zip(staying, earlier, strict=True) if number}
+            earlier = comparison.compare(numbers[staying], inspection.compared[code][staying])
+            collided = dict(zip(staying[earlier > 0].tolist(), earlier[earlier > 0].tolist(), strict=True))
             for place, number in collided.items():
                 found.setdefault(place, []).append((code, comparison.says.format(number)))
             if code == "near-duplicate":
                 like = collided
             if code in self._rejecting:
-                staying = [place for place in staying if place not in collided]
+                staying = staying[earlier == 0]
         return found, like
 
     def _reject(self, row: RawRow, code: FindingCode, message: str) -> Rejected:

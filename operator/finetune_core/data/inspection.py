@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import DatasetFormat
-from finetune_core.data.checks import CHECKS, Context
+from finetune_core.data.checks import CHECKS, Context, Facts
 from finetune_core.data.estimate import TokenCount, estimate
 from finetune_core.data.example import Example, WrongSchema
 from finetune_core.data.formats import named, to_example
@@ -27,8 +29,8 @@ class Inspection:
 
     found: dict[int, list[Found]] = field(default_factory=dict)
     """By the row's place in the chunk: what is wrong with it, up to the first that rejects it."""
-    compared: dict[FindingCode, list[bytes]] = field(default_factory=dict)
-    """``Comparison.fact`` of each row."""
+    compared: dict[FindingCode, Facts] = field(default_factory=dict)
+    """``Comparison.facts`` of the rows."""
     counted: dict[FindingCode, list[Any]] = field(default_factory=dict)
     """``SetCheck.fact`` of each row."""
     lengths: list[TokenCount] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Inspector:
             for check in active
             if check.row
         ]
-        self._facts = [(check.code, check.comparison(context).fact) for check in active if check.comparison]
+        self._facts = [(check.code, check.comparison(context).facts) for check in active if check.comparison]
         of_sets = [(check.code, check.dataset(context).fact) for check in active if check.dataset]
         self._counts = [(code, fact) for code, fact in of_sets if fact]
         self._estimates = not context.exact
@@ -77,8 +79,11 @@ class Inspector:
                     inspection.found.setdefault(place, []).append((code, message))
                     if rejects:
                         break
-        for code, fact in self._facts:
-            inspection.compared[code] = [fact(example) if example.number else b"" for example in examples]
+        read = [place for place, example in enumerate(examples) if example.number]
+        for code, facts_of in self._facts:
+            facts = facts_of([examples[place] for place in read])
+            inspection.compared[code] = np.zeros((len(rows), *facts.shape[1:]), np.uint64)
+            inspection.compared[code][read] = facts
         for code, count in self._counts:
             inspection.counted[code] = [count(example) if example.number else None for example in examples]
         if self._estimates:

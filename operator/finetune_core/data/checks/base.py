@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
 from finetune_core.api.job import Task
 from finetune_core.data.example import Example, Role, Tokenized
@@ -34,13 +37,17 @@ TokenCheck = Callable[[Tokenized], str | None]
 """The same, of the row's tokens."""
 
 
+Facts = NDArray[np.uint64]  # (rows, words): what is known of each row, in as many words of 64 bits as it takes
+Numbers = NDArray[np.uint32]  # (rows,)
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """A check of rows against those before them."""
+    """A check of rows against those before them, many at a time."""
 
-    fact: Callable[[Example], bytes]
-    """What has to be known of a row to compare it; as a RowCheck, it runs in any process."""
-    compare: Callable[[Sequence[int], Sequence[bytes]], Sequence[int]]
+    facts: Callable[[Sequence[Example]], Facts]
+    """What has to be known of rows to compare them; as a RowCheck, it runs in any process."""
+    compare: Callable[[Numbers, Facts], Numbers]
     """Called with the next rows' numbers and facts, in order: the earlier row that each collides with, or 0."""
     says: str
     """What is wrong with the row then, with ``{}`` for the earlier row's number."""

@@ -1,11 +1,11 @@
 """Rows that are there twice, in this set or across the border to the validation set."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from finetune_core.data.checks.base import Check, Comparison, Context, RowCheck
+from finetune_core.data.checks.base import Check, Comparison, Context, Facts, Numbers, RowCheck
 from finetune_core.data.example import Example, example_digest, exchange_digest
 from finetune_core.data.first_seen import FirstSeen
 
@@ -14,15 +14,14 @@ def exact_duplicate(context: Context) -> Comparison:
     """The same messages as an earlier row's; 8 bytes of a digest are kept for each row."""
     seen = FirstSeen()
 
-    def fact(example: Example) -> bytes:
-        return example_digest(example)[:8]
+    def facts(examples: Sequence[Example]) -> Facts:
+        return _words((example_digest(example)[:8] for example in examples), 1)
 
-    def compare(numbers: Sequence[int], facts: Sequence[bytes]) -> Sequence[int]:
-        rows = np.array(numbers, np.uint32)
-        first = seen.put(np.frombuffer(b"".join(facts), np.uint64), rows)
-        return list(map(int, np.where(first == rows, 0, first)))
+    def compare(numbers: Numbers, facts: Facts) -> Numbers:
+        first = seen.put(facts[:, 0], numbers)
+        return np.where(first == numbers, np.uint32(0), first)
 
-    return Comparison(fact, compare, "the same as row {}")
+    return Comparison(facts, compare, "the same as row {}")
 
 
 def validation_leak(context: Context) -> RowCheck:
@@ -42,24 +41,30 @@ def conflicting_output(context: Context) -> Comparison:
     """
     questions, exchanges = FirstSeen(), FirstSeen()
 
-    def fact(example: Example) -> bytes:
-        *asked, answer = example.messages
-        digest = hashlib.blake2b(digest_size=8)
-        for message in asked:
-            digest.update(f"{message.role}\0{_plain(message.content)}\0".encode())
-        # A row without a question, which is a plain text, conflicts with none.
-        question = digest.digest() if asked else example_digest(example)[:8]
-        digest.update(_plain(answer.content).encode())
-        return question + digest.digest()
+    def compare(numbers: Numbers, facts: Facts) -> Numbers:
+        asked_first, answered_first = questions.put(facts[:, 0], numbers), exchanges.put(facts[:, 1], numbers)
+        return np.where(answered_first != asked_first, asked_first, np.uint32(0))
 
-    def compare(numbers: Sequence[int], facts: Sequence[bytes]) -> Sequence[int]:
-        rows = np.array(numbers, np.uint32)
-        question, exchange = np.frombuffer(b"".join(facts), np.uint64).reshape(-1, 2).T
-        asked_first = questions.put(question, rows)
-        answered_first = exchanges.put(exchange, rows)
-        return list(map(int, np.where(answered_first != asked_first, asked_first, 0)))
+    return Comparison(
+        lambda examples: _words(map(_question_and_exchange, examples), 2),
+        compare,
+        "the question is row {}'s, the answer is another",
+    )
 
-    return Comparison(fact, compare, "the question is row {}'s, the answer is another")
+
+def _question_and_exchange(example: Example) -> bytes:
+    *asked, answer = example.messages
+    digest = hashlib.blake2b(digest_size=8)
+    for message in asked:
+        digest.update(f"{message.role}\0{_plain(message.content)}\0".encode())
+    # A row without a question, which is a plain text, conflicts with none.
+    question = digest.digest() if asked else example_digest(example)[:8]
+    digest.update(_plain(answer.content).encode())
+    return question + digest.digest()
+
+
+def _words(digests: Iterable[bytes], words: int) -> Facts:
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, words)
 
 
 def _plain(text: str) -> str:

@@ -14,7 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune_core.data.checks.base import Check, Comparison, Context
+from finetune_core.data.checks.base import Check, Comparison, Context, Facts, Numbers
 from finetune_core.data.example import Example
 from finetune_core.data.first_seen import FirstSeen
 
@@ -30,7 +30,11 @@ _LEAST_SHINGLES = 16
 _BINS = 64
 _BANDS, _PER_BAND = 8, 5
 """Of two rows with a similarity of 0.8, 1 - (1 - 0.8^5)^8 = 96 % share a band; with 0.9, 99.99 %; with 0.5, 22 %."""
-_EDGES = (np.arange(_BINS, dtype=np.uint64) << np.uint64(26)).astype(np.uint32)
+_BIN_SHIFT = np.uint32(26)
+_EMPTY = np.uint32(2**32 - 1)
+_VIEW = 8
+_TOGETHER = 128
+"""Texts that are hashed together: more do not fit into the processor's cache."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _IGNORED = b" \t\r\n.,;:!?'\"()*#-_"
@@ -62,30 +66,42 @@ def near_duplicate(context: Context) -> Comparison:
     common = context.common
     rows_seen = _Signatures(context.thresholds["near-duplicate"])
 
-    def fact(example: Example) -> bytes:
-        text = "\n".join(message.content for message in example.messages if message.role != "system")
+    def own_text(example: Example) -> str:
+        text = "\n".join([message.content for message in example.messages if message.role != "system"])
         if common and any(piece in text for piece in common):
             text = "\n".join(piece for piece in _PIECE.findall(text) if piece not in common)
-        return signature(text)
+        return text
 
-    return Comparison(fact, rows_seen.compare, "nearly the same as row {}")
+    def facts(examples: Sequence[Example]) -> Facts:
+        return signatures([own_text(example) for example in examples]).view(np.uint64)
+
+    return Comparison(facts, rows_seen.compare, "nearly the same as row {}")
 
 
-def signature(text: str) -> bytes:
-    """64 bins of 4 bytes; nothing where there is too little text."""
-    data = text.encode("utf-8", "surrogatepass").lower().translate(None, _IGNORED)
-    count = len(data) - 7
-    if count < _LEAST_SHINGLES:
-        return b""
+def signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
+    """The bins of each text (texts, 64); zeros where there is too little text."""
+    parts = [_signatures(texts[start : start + _TOGETHER]) for start in range(0, len(texts), _TOGETHER)]
+    return np.concatenate(parts) if parts else np.zeros((0, _BINS), np.uint32)
+
+
+def _signatures(texts: Sequence[str]) -> NDArray[np.uint32]:
+    data = [text.encode("utf-8", "surrogatepass").lower().translate(None, _IGNORED) for text in texts]
+    lengths = np.array([len(text) for text in data])
+    together = b"".join(data) + bytes(_VIEW)
     # Overlapping views of eight bytes each, of which six are taken.
-    shingles = np.ndarray(count, "<u8", data, strides=(1,)) & _SHINGLE
+    shingles = np.ndarray(len(together) - _VIEW, "<u8", together, strides=(1,)) & _SHINGLE
     shingles *= _MIX
     hashes = shingles.view(np.uint32)[1::2].copy()  # the higher halves, on the little-endian machines there are
-    hashes.sort()
-    # In sorted order, the first hash from a bin's edge on is the bin's least, or that of the next bin that has any.
-    first = hashes.searchsorted(_EDGES)
-    first[first == count] = 0
-    return hashes[first].tobytes()
+    ends = np.cumsum(lengths)
+    beyond = (ends[:, None] - np.arange(1, _VIEW)).ravel()
+    hashes[beyond[beyond >= 0]] = _EMPTY  # these views reach into the next text
+    places = (hashes >> _BIN_SHIFT).astype(np.intp) + np.repeat(_BINS * np.arange(len(data)), lengths)
+    bins = np.full((len(data), _BINS), _EMPTY, np.uint32)
+    np.minimum.at(bins.reshape(-1), places, hashes)
+    for step in (1, 2, 4, 8, 16, 32):  # after which each bin has looked at all to its right, and round to its left
+        bins = np.where(bins == _EMPTY, np.roll(bins, -step, axis=1), bins)
+    bins[lengths < _LEAST_SHINGLES + _VIEW - 1] = 0
+    return bins
 
 
 class _Signatures:
@@ -99,26 +115,25 @@ class _Signatures:
         self._numbers = np.zeros(1024, np.uint32)
         self._count = 0
 
-    def compare(self, numbers: Sequence[int], facts: Sequence[bytes]) -> Sequence[int]:
+    def compare(self, numbers: Numbers, facts: Facts) -> Numbers:
         answer = np.zeros(len(numbers), np.uint32)
-        told = np.flatnonzero([bool(fact) for fact in facts])
+        told = np.flatnonzero(facts.any(axis=1))
         if not len(told):
-            return answer.tolist()
-        bins = np.frombuffer(b"".join(facts), np.uint32).reshape(-1, _BINS)
-        entries = self._remember(bins, np.array(numbers, np.uint32)[told])
+            return answer
+        bins = np.ascontiguousarray(facts[told]).view(np.uint32)
+        entries = self._remember(bins, numbers[told])
         first = self._bands.put(_band_keys(bins), np.repeat(entries + 1, _BANDS).reshape(-1, _BANDS)) - 1
         row, band = np.nonzero(first != entries[:, None])
-        if len(row):
-            earlier = first[row, band]
-            equal = (self._bins[entries[row]] == self._bins[earlier]).sum(axis=1)
-            close = equal >= self._least_equal
-            # The rows that are alike form one group, named by its first.
-            nearest = np.full(len(told), 2**32 - 1, np.uint32)
-            np.minimum.at(nearest, row[close], earlier[close])
-            for place in np.flatnonzero(nearest != 2**32 - 1):
-                root = self._numbers[nearest[place]]
-                answer[told[place]] = self._numbers[entries[place]] = root
-        return answer.tolist()
+        earlier = first[row, band]
+        equal = (self._bins[entries[row]] == self._bins[earlier]).sum(axis=1)
+        close = equal >= self._least_equal
+        # The rows that are alike form one group, named by its first.
+        nearest = np.full(len(told), _EMPTY, np.uint32)
+        np.minimum.at(nearest, row[close], earlier[close])
+        for place in np.flatnonzero(nearest != _EMPTY):
+            root = self._numbers[nearest[place]]
+            answer[told[place]] = self._numbers[entries[place]] = root
+        return answer
 
     def _remember(self, bins: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
         end = self._count + len(bins)
