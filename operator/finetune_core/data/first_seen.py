@@ -29,30 +29,34 @@ class FirstSeen:
             keys: any shape.
             rows: of the same shape: the numbers of their rows, from 1, in ascending order.
         """
-        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        while self._used + len(distinct) > _FULL * len(self._keys):
+        # Multiplied by an odd number keys stay different, and their highest bits depend on all bits.
+        mixed, first, inverse = np.unique(keys.ravel() * _MIX, return_index=True, return_inverse=True)
+        while self._used + len(mixed) > _FULL * len(self._keys):
             self._grow()
-        found = self._put(distinct, rows.ravel()[first])
+        found = self._put(mixed, rows.ravel()[first])
         return found[inverse].reshape(keys.shape)
 
     def _put(self, keys: NDArray[np.uint64], rows: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """For keys that differ: open addressing, all keys probing at once."""
+        """For mixed keys that differ: open addressing, all keys probing at once.
+
+        A slot is a key's highest bits, so that sorted keys go through the table from one end to the other.
+        """
         found = rows.copy()
-        mask = np.uint64(len(self._keys) - 1)
-        slots = ((keys * _MIX) >> np.uint64(20)) & mask
+        size = len(self._keys)
+        slots = (keys >> np.uint64(64 - (size.bit_length() - 1))).astype(np.intp)
         waiting = np.arange(len(keys))
         while len(waiting):
             at = slots[waiting]
             free = self._rows[at] == 0
             # Where several want one free slot, the last one has it, and the others see that they have not.
             self._keys[at[free]] = keys[waiting[free]]
-            won = free & (self._keys[at] == keys[waiting])
+            same = self._keys[at] == keys[waiting]
+            won, known = free & same, ~free & same
             self._rows[at[won]] = rows[waiting[won]]
             self._used += int(won.sum())
-            known = ~free & (self._keys[at] == keys[waiting])
             found[waiting[known]] = self._rows[at[known]]
-            waiting = waiting[~won & ~known]
-            slots[waiting] = (slots[waiting] + np.uint64(1)) & mask
+            waiting = waiting[~same]
+            slots[waiting] = (slots[waiting] + 1) % size
         return found
 
     def _grow(self) -> None:
