@@ -79,20 +79,30 @@ _SYLLABLES = "".join(
     for a, b in [(0x81, 0x5B), (0x81, 0x42), *product((0x82,), range(0x9F, 0xF2)), *product((0x83,), range(0x40, 0x97))]
 )
 """Japanese in Shift-JIS, read as GBK."""
+def _of_utf8(codec: str) -> str:
+    """Where UTF-8 read by the codec may be: three bytes of punctuation or Chinese, two of an accented letter or a sign."""
+    threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
+    sign, letter = (bytes([byte]).decode(codec) for byte in (0xC2, 0xC3))
+    return f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
+
+
+_LETTERS_AS_GBK = "".join(bytes([0xC3, byte]).decode("gbk") for byte in range(0x80, 0xC0) if byte != 0x97)
 _OTHERWISE = (
-    ("mac_roman", "utf-8", "UTF-8 read as Mac Roman", "‚Ä[^\x00-\x7f]|(?<=[A-Za-z])√[^\x00-\x7fπ]|(?<=[ (])[¬√][£©®±∞]"),
-    ("cp437", "utf-8", "UTF-8 read as code page 437", "ΓÇ[^\x00-\x7f]|(?<=[A-Za-z])├[^\x00-\x7f]"),
-    ("cp850", "utf-8", "UTF-8 read as code page 850", "ÔÇ[^\x00-\x7f]|(?<=[A-Za-z])├[^\x00-\x7f]"),
-    ("cp1251", "utf-8", "UTF-8 read as Windows-1251", "вЂ[^\x00-\x7f]"),
+    ("mac_roman", "utf-8", "UTF-8 read as Mac Roman", _of_utf8("mac_roman")),
+    ("cp437", "utf-8", "UTF-8 read as code page 437", _of_utf8("cp437")),
+    ("cp850", "utf-8", "UTF-8 read as code page 850", _of_utf8("cp850")),
+    ("cp1251", "utf-8", "UTF-8 read as Windows-1251", "в[^\x00-\x7f]{2}|(?<=[A-Za-z])Г[^\x00-\x7f]"),
+    ("gbk", "utf-8", "UTF-8 read as GBK", f"鈥[^\x00-\x7f]|(?<=[a-z])[{_LETTERS_AS_GBK}](?=[a-z ,.!?]|\\Z)"),
+    ("big5", "gb2312", "GBK read as Big5", "[\u4e00-\u9fff]{2}[ㄛㄩㄐ](?=[\u4e00-\u9fff])"),
     ("gbk", "shift_jis", "Shift-JIS read as GBK", f"[{_SYLLABLES}]{{4,}}"),
     ("cp1252", "shift_jis", "Shift-JIS read as Latin", "(?:[\x82\x83‚ƒ][^\x00-\x3f]){3,}"),
 )
-"""Wrong encoding, right one, what to say, and where it may be: the beginnings of ’ “ – é and of Japanese syllables."""
+"""Wrong encoding, right one, what to say, and where it may be."""
 _MISREADINGS = [(wrong, right, says, re.compile(pattern)) for wrong, right, says, pattern in _OTHERWISE]
-_OTHER_SIGNS = re.compile(f"[‚√├ΓÔв\x82\x83ƒ¬{_SYLLABLES}]")
+_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥{_LETTERS_AS_GBK}{_SYLLABLES}]")
 _KANA = re.compile("[\u3041-\u30fe]+")
 
-_SUSPECT = re.compile(f"[\ufffd锟烫屯馃‚√├Γв\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_SYLLABLES}]")
+_SUSPECT = re.compile(f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘвГㄛㄩㄐ\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]")
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
 _ABOUT_ENCODINGS = re.compile(
