@@ -215,56 +215,134 @@ _NUMBERS: tuple[tuple[str, Callable[[str], Iterator[bool]]], ...] = (
 
 # ---- internal references
 
-_INTERNAL_WORD = re.compile("internal|confidential|proprietary|intranet|external", re.IGNORECASE)
-_INTERNAL_WORDS = watch("internal confidential proprietary intranet external")
-_INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩")
+_INTERNAL_WORD = re.compile(
+    r"internal|in-house|confidential|proprietary|intranet|external|outside|sharepoint|confluence|drive|folder|wiki",
+    re.IGNORECASE,
+)
+_INTERNAL_WORDS = watch(
+    "internal internally confidential confidentially proprietary intranet external externally outside in-house house"
+    " sharepoint confluence drive folder wiki"
+)
+_INTERNAL_CHINESE = pairs(
+    "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
+)
+
+_DOCUMENT = (
+    r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?|knowledge\ ?base|playbook"
+    r"|runbook|e-?mails?|reports?|slides|deck|specs?|specification|portal|records?|page|polic(?:y|ies)|procedures?|sop|faq"
+    r"|minutes|circular|bulletin|announcement|notice|directive|regulations?|rules?|rulebook|standards?|roadmap|spreadsheet"
+    r"|dashboard|tracker|database|article|instructions?|checklist|presentation|analysis|review|audit\ report|newsletter"
+    r"|price\ list|tool|system|site|network|channel|training|material|notes?)"
+)
+"""What a house writes for itself."""
+_PAPER = (
+    "(?:文档|文件|资料|手册|知识库|wiki|备忘录|通知|通告|邮件|纪要|流程|指引|指南|公告|规定|制度|规范|规程|规则|细则|守则|政策|办法"
+    "|报告|报表|周报|月报|季报|预案|方案|指令|台账|课件|教材|培训|模板|论坛|门户|口径|条例|章程|档案|通报|简报|清单|价目表|会议|工单"
+    "|文檔|資料|知識庫|備忘錄|郵件|紀要|規定|規範|報告|報表|檔案|會議|通報)"
+)
+_PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数据|数据库|服务器|网盘|群|系統|網站|數據|標準)"
 
 _INTERNAL = re.compile(
-    r"""
-    \b(?:(?:according\ to|per|based\ on|refer\ to|consult)\s+
+    rf"""
+    \b(?:(?:according\ to|as\ per|per|based\ on|refer\ to|consult|see|quoting|cited\ in|from
+          |in\ line\ with|(?:stated|described|noted|set\ out|explained|written|documented|laid\ down|listed|outlined|defined
+          |mentioned|recorded|specified|published|posted|given|found)\ (?:in|on|by))\s+
        |(?:our|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?)\s+)
-    (?:(?:our|the|my|this|its|your|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?)\s+){0,3}
-    (?:internal|confidential|proprietary|intranet)\s+(?:[\w-]+\s+){0,2}?
-    (?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?|guidelines?|guide|knowledge\ base|playbook
-       |runbook|e-?mails?|report|slides|spec|portal|records?|files?|page|policy|procedure|sop|faq)\b
-    | \binternal\ (?:document|doc|memo|policy|report|wiki)\ (?:no\.?|number|id|\#|[a-z]{2,6}-)
-    | \binternal\ use\ only\b | \bcompany\ confidential\b | \bconfidential\ and\ proprietary\b
-    | \bnot\ for\ external\ (?:use|distribution|release)\b
-    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|查阅|查看|依照|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
-      [^，。,！？\n]{0,8}?(?:内部|內部|内网|內網|机密|機密)[^，。,！？\n]{0,6}?
-      (?:文档|文件|资料|手册|知识库|wiki|系统|备忘录|通知|通告|邮件|纪要|流程|指引|公告
-        |文檔|資料|手冊|知識庫|系統|備忘錄|郵件|紀要)
-    | (?:内部|內部)(?:文档|文件|资料|手册|文檔|資料|手冊)(?:编号|編號|《|[:：]?\s?[a-z]{2,}[-_]?\d)
-    | (?:仅供|僅供|仅限|僅限)[^，。\n]{0,4}(?:内部|內部)
-    | (?:请勿|禁止|不得|严禁|切勿|請勿|嚴禁)(?:对外|向外|對外)?(?:外传|外傳|外泄|外洩)
+    (?:(?:our|the|my|this|its|your|an?|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?|latest|current|q[1-4]|[\w-]+)\s+){{0,3}}?
+    (?:(?:company|strictly)-)?(?:internal|in-house|confidential|proprietary|intranet)(?:-only)?\s+(?:[\w'-]+\s+){{0,3}}?
+    (?!data\b|external)(?:{_DOCUMENT}|file|files)\b
+    | \b(?:internal|in-house|confidential)\s+(?:[\w'-]+\s+){{0,3}}?{_DOCUMENT}\s+(?:says?|states?|requires?|specif(?:y|ies)|lists?)\b
+    | \b(?:our|company(?:'s)?|corporate|staff|team(?:'s)?|department(?:'s)?|office|employee)\s+
+      (?:intranet|internal\ (?:network|wiki|portal)|sharepoint|confluence|(?:team\ )?wiki|(?:shared|network|team|common)\ (?:drive|folder))\b
+    | \b(?:on|in|via)\ (?:the\ )?(?:intranet|sharepoint|confluence)(?:\ (?:page|portal|site|space|under|at)\b|\s?[>/→])
+    | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline|standard)s?
+      \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
+    | \binternal\ (?:use\ )?only\b | \b(?:for|to)\ internal\ (?:use|distribution|circulation|eyes)\b
+    | \b(?:company|strictly|highly)[ ]confidential\b | \bconfidential\ (?:and|\&)\ proprietary\b
+    | \b(?:marked|classified|labell?ed|stamped)\s(?:as\s)?["“']?(?:company[ ]|strictly[ ])?(?:confidential|internal)\b
+    | \b(?:not|never|don't|neither)\ (?:be\ |to\ be\ |for\ )?
+      (?:share|forward|distribute|circulate|disclose|publish|leave|release|use|distribution)d?\ (?:\w+\ ){{0,3}}?
+      (?:externally\b|(?:outside|beyond)\ (?:of\ )?(?:the|our|this)\ (?:company|team|organi[sz]ation|department|firm|office|group|business)\b)
+    | \bnot\ for\ external\ (?:use|distribution|release|circulation)\b
+    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自|登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
+      [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益|審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
+    | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门|的|我們){{0,2}}(?:内部|内网|內部|內網)(?:的)?(?:{_PLACE}|系统)(?:的|中|里|公告|记录|，|显示|提交|查)
+    | (?:如|从|由|正如|在)[^，。,！？；\n]{{0,4}}?(?:内部|內部|内网|內網)(?!控制|审计|收益)[^，。,！？；\n]{{0,8}}?{_PAPER}[^，。！？；\n]{{0,6}}?
+      (?:所述|所说|所示|所列|规定|写|提到|指出|要求|说|显示|记载|載)
+    | (?:我们|我司|本公司|咱们|本部门|部门|团队|单位|我們|本司|公司)(?:的)?(?:内部|內部|内网|內網)(?:的)?[^，。,！？；\n]{{0,5}}?
+      (?:{_PAPER}|{_PLACE}|系统)[^，。！？；\n]{{0,8}}?(?:写|说|规定|提到|要求|显示|指出|标明|注明|载明|《|第|[A-Z]{{2,}}-?\d|填写|提交|下载|查询|查看|申请|可查|公布|发布|通知)
+    | (?:公司|我司|单位|集团|部门)(?:的)?(?:内网|內網)(?:的|里的|上的|中的)?[^，。,！？；\n]{{0,6}}?(?:系统|门户|平台|网站|页面|主页|首页|公告|论坛|网盘|栏目|下载)
+    | (?:内部|內部)(?:文档|文件|资料|手册|文檔|資料|手冊|制度|规定|通知|邮件|报告)(?:编号|編號|第|《|[:：]?\s?[a-z]{{2,}}[-_]?\d)
+    | (?:^|[，。：；（(【\[\s])(?:内部|機密|机密|涉密|绝密|內部)(?:资料|文件|信息|邮件|文档|資料|使用|传阅|参考|公开|口径|通知|消息)?[，,。：:；）)】\]！!]
+    | (?:内部|內部)(?:版|稿|传阅|掌握|保密)(?=[，。）)】》的])
+    | (?:内网|內網)(?:门户|首页|主页|公告)
+    | 密级\s?[:：]
+    | (?:仅供|僅供|仅限|僅限|只限|只供|限于|供)[^，。\n]{{0,6}}(?:内部|內部)
+    | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
+    | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄|外洩|对外公开|对外披露|对外透露|对外公布)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 
+_SYSTEM = re.compile(
+    r"(?:我司|本公司|公司|部门|团队|我们)的?\s?(?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira)(?=\s?(?:系统|平台|[上里中的提查,，]))",
+    re.IGNORECASE,
+)
+_SYSTEM_WORDS = watch("oa erp crm wiki sharepoint confluence jira")
+
 _HOST = re.compile(
     r"""
     https?://(?:[\w-]+\.){1,5}(?:corp|internal|intranet|intra|lan|local|localdomain)(?![\w.-])
-    | (?<![\w.@/-])(?:[\w-]+\.){1,4}(?:corp|intranet|intra)(?![\w.-])
-    | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal)(?=[/:])
-    | (?:https?://|(?<![\w.-]))(?:intranet|confluence|oa)\.[\w-]+\.(?:com|cn|net|org)
-    | https?://jira\.[\w-]+\.(?:com|cn|net)
-    | https?://10\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.])
+    | (?<![\w.@/-])(?:[\w-]+\.){1,4}(?:corp|intranet|intra|lan)(?![\w.-])
+    | (?<![\w.@/-])(?=[\w.]{0,60}[\d-])(?:[\w-]+\.){2,4}internal(?![\w.-])
+    | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal|hr|sso|jenkins|grafana|kibana|nexus|nas|docs
+        |helpdesk|sharepoint|redmine|zentao|vpn|it|finance)(?=[/:])
+    | (?:https?://|(?<![\w.-]))(?:intranet|confluence|oa|sharepoint)\.[\w-]+\.(?:com|cn|net|org)
+    | https?://(?:jira|zentao|jenkins|kibana)\.[\w-]+\.(?:com|cn|net)
+    | https?://[\w-]+\.sharepoint\.com/ | https?://[\w-]+\.(?:feishu\.cn|larkoffice\.com)/(?:wiki|docx?|docs|sheets|base)/
+    | https?://(?:10\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])
     """,
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
+_HOST_WORDS = watch("corp internal intranet intra lan confluence oa sharepoint jira")
 _PUBLIC_HOST = re.compile(
-    r"\.(?:cluster\.local|(?:docker|google|compute)\.internal)$|(?:raspberrypi|homeassistant)\.local$|atlassian\.com",
+    r"\.(?:cluster\.local|(?:docker|google|compute)\.internal)$|(?:raspberrypi|homeassistant)\.local$|atlassian\.com"
+    r"|example\.",
     re.IGNORECASE,
 )
+_SHARE = re.compile(
+    r"(?<![\w\\&}$])\\\\(?!(?:localhost|server\d?|servername|host|hostname|computer\w*|nas|wsl\b|your[\w-]*|[\w-]*example[\w-]*)[\\$.])"
+    r"[A-Za-z0-9][\w.-]{2,40}\\\w|\bsmb://[\w-]{3,40}/\w",
+    re.IGNORECASE,
+)
+"""A folder on a file server, \\\\SERVER\\SHARE."""
 
+_KEY = (
+    r"(?<![\w-])(?!(?:UTF|UCS|ISO|IEC|IEEE|RFC|CVE|CWE|PEP|SHA|MD|AES|RSA|GB|GBT|EN|DIN|BS|JIS|ANSI|ASTM|NIST|FIPS|FAR|USB|COVID|SARS"
+    r"|RTX|GTX|GPT|BERT|MIL|OSHA|NFPA|CAS|PM|CD|DVD|HTTP|TLS|SSL|IPV|WPA|LED|CR|AA|SN|PH|IEM|ICD|KB|MS|NGC|IC|SPF|CAN|DDR|BOEING"
+    r"|AIRBUS|TOYOTA|LTE|IP|OSI|SQL|ES|COBOL|APA|MLA|EIA|ITU|ECMA|ACI|AISC|API|UL|IAS|IFRS|FAS|WMO|CIE|NASA|ESA|HLA|IL|CO|BMW|MP)-)"
+    r"[A-Z][A-Z0-9]{1,9}-[0-9]{2,6}(?![\w-])"
+)
+"""Number of a ticket: a project's letters and a number, and no standard's, product's or disease's."""
 _TICKET = re.compile(
-    r"(?:\b(?:[Tt]icket|JIRA|Jira|[Ii]ncident|[Cc]hange request)|工单|工單|任务单|需求单|变更单|事件单)"
+    r"(?:\b(?:[Tt]icket|JIRA|Jira|[Ii]ncident|[Cc]hange request|[Ss]tory|[Ee]pic|[Bb]ug|[Tt]ask)"
+    r"|工单|工單|任务单|任务|需求单|需求|变更单|事件单|故障单|缺陷)"
     r"(?:号|编号|號|編號| ID| id| [Nn]o\.?| number)?[ :：#为為是]{0,3}"
-    r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,7}|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
-    r"|\b(?:INC|CHG|RITM|PRB)[0-9]{7,10}\b",
+    r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,7}(?![\w-])|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
+    r"|\b(?:INC|CHG|RITM|PRB|CRQ|SCTASK)[0-9]{7,12}\b|\bKB00[0-9]{5}\b"
+    r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b|工单号?(?:是|为)?[:：#]?\s?[0-9]{4,12}"
+    r"|\b(?:JIRA|Jira)-[0-9]{2,6}\b"
+    r"|\b(?:[Ff]ixed|[Tt]racked|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged|[Dd]iscussed|[Dd]eployed"
+    r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of|[Bb]locked by|[Cc]overed)"
+    rf"(?: (?:in|as|under|with|via|by|on|at|the|our|also)){{0,2}} {_KEY}"
+    rf"|(?:见|详见|参见|参考|根据|依据|在|按|关联|对应|记录于|登记为|提了)\s?{_KEY}"
+    rf"|{_KEY}\s?(?:中|里)?(?:已?修复|已?解决|跟踪|跟进|处理|关闭|讨论|号文件?|号规定)"
+    r"|\b(?:[Dd]ocument|[Pp]olicy|[Pp]rocedure|[Gg]uideline|[Mm]emo|[Cc]ircular|[Rr]unbook|[Hh]andbook|[Mm]anual|[Ii]nstruction)"
+    rf"(?: (?:no\.?|number|id))? {_KEY}"
+    r"|(?<![\w-])(?:[A-Z]{2,6}-)?(?:SOP|POL|PROC|WI|MEMO)-(?:[A-Z]{2,6}-)?[0-9]{2,5}(?![\w-])",
     re.ASCII,
 )
-_NUMBERED = re.compile("[A-Z]-?[0-9]{2}")
+_NUMBERED = re.compile("[A-Z](?:-?[0-9]{2}|[a-z]+-[0-9])|[#r：:号单] ?[0-9]{4}")
 
 
 def internal_reference(example: Example) -> str | None:
@@ -277,16 +355,21 @@ def internal_reference(example: Example) -> str | None:
 
 
 def _internal(text: str) -> str | None:
-    worded = not _INTERNAL_WORDS.isdisjoint(telling(text))
-    for word in _INTERNAL_WORD.finditer(text) if worded else ():
+    told = telling(text)
+    signs = marks(text)
+    for word in () if _INTERNAL_WORDS.isdisjoint(told) else _INTERNAL_WORD.finditer(text):
         if found := _INTERNAL.search(text, max(0, word.start() - 60), word.end() + 80):
             return f"says {found[0][:60]!r}"
     for word in () if text.isascii() else _INTERNAL_CHINESE.finditer(text):
-        if found := _INTERNAL.search(text, max(0, word.start() - 15), word.end() + 15):
-            return f"says {found[0][:60]!r}"
-    addressed = worded or b"://" in marks(text) or any(map(lowered(text).__contains__, (".corp", "confluence.")))
-    if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
-        return "names a host of an internal network"
+        if found := _INTERNAL.search(text, max(0, word.start() - 15), word.end() + 25):
+            return f"says {found[0].strip()[:60]!r}"
+    if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
+        return f"says {found[0]!r}"
+    if b"\\\\" in signs and _SHARE.search(text):
+        return "names a folder of an internal network"
+    if b"://" in signs or not _HOST_WORDS.isdisjoint(told):
+        if any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
+            return "names a host of an internal network"
     if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
         return f"says {found[0][:60]!r}"
     return None
