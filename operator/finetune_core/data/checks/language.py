@@ -110,7 +110,9 @@ _ASCII = watch(
 _FOREIGN_WORDS = _ASCII - _ENGLISH_TOO
 _SHARED_WORDS = (_ASCII & _ENGLISH_TOO) - frozenset("bcdjlnouvwyz")
 _ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
-_SQL = re.compile(r"(?:^|\n)[ \t]*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|WITH|select|insert|update|delete|create|alter)\b")
+_SQL = re.compile(
+    r"(?:^|\n)[ \t]*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|WITH|select|insert|update|delete|create|alter)\b"
+)
 _WORD = re.compile(r"[^\W\d_]+")
 
 _LEAST_WORDS = 3

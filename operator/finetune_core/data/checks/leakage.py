@@ -31,7 +31,9 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "a private key",
         ("-----BEGIN",),
-        re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?([A-Za-z0-9+/]{16,})"),
+        re.compile(
+            r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,200}?([A-Za-z0-9+/]{16,})"
+        ),
     ),
     ("an AWS key", ("AKIA", "ASIA"), re.compile(r"(?<![A-Za-z0-9])((?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Za-z0-9])")),
     (
@@ -50,8 +52,42 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     ("an OpenAI-style key", ("sk-",), re.compile(r"(?<![A-Za-z0-9_-])(sk-(?:[a-z0-9]{2,8}-)?[A-Za-z0-9_-]{20,255})")),
     ("a Stripe key", ("k_live_",), re.compile(r"(?<![A-Za-z0-9])([rs]k_live_[A-Za-z0-9]{16,255})")),
-    ("a Hugging Face token", ("hf_",), re.compile(r"(?<![A-Za-z0-9])(hf_[A-Za-z0-9]{30,64})")),
-    ("a Google key", ("AIza", "GOCSPX-"), re.compile(r"(?<![A-Za-z0-9])(AIza[\w-]{35}|GOCSPX-[\w-]{24,32})")),
+    (
+        "a Google key",
+        ("AIza", "GOCSPX-", "ya29."),
+        re.compile(r"(?<![A-Za-z0-9])(AIza[\w-]{35}|GOCSPX-[\w-]{24,32}|ya29\.[\w-]{30,512})"),
+    ),
+    ("a SendGrid key", ("SG.",), re.compile(r"(?<![A-Za-z0-9])SG\.[\w-]{16,32}\.([\w-]{16,64})")),
+    ("a Telegram bot's token", (":AA",), re.compile(r"(?<![A-Za-z0-9])[0-9]{8,10}:(AA[\w-]{30,36})(?![\w-])")),
+    (
+        "a Discord token",
+        ("M", "N", "O"),
+        re.compile(r"(?<![\w.-])[MNO][A-Za-z0-9_-]{23,27}\.[\w-]{6}\.([\w-]{27,40})(?![\w-])"),
+    ),
+    ("a Twilio key", ("SK",), re.compile(r"(?<![A-Za-z0-9])SK([0-9a-f]{32})(?![A-Za-z0-9])")),
+    (
+        "a Mailgun or Mailchimp key",
+        ("key-", "-us"),
+        re.compile(r"(?<![A-Za-z0-9])(?:key-([0-9a-f]{32})(?![0-9a-f])|([0-9a-f]{32})-us[0-9]{1,2}\b)"),
+    ),
+    ("a Zhipu key", (".",), re.compile(r"(?<![A-Za-z0-9])([0-9a-f]{32}\.[A-Za-z0-9]{16})(?![A-Za-z0-9])")),
+    (
+        "an Azure secret",
+        ("Q~", "AccountKey="),
+        re.compile(r"(?<![\w~.-])([\w~.-]{3}[0-9]Q~[\w~.-]{31,34})(?![\w~.-])|AccountKey=([A-Za-z0-9+/]{60,90})"),
+    ),
+    ("a Terraform token", (".atlasv1.",), re.compile(r"\.atlasv1\.([\w-]{40,80})")),
+    ("a Facebook token", ("EAA",), re.compile(r"(?<![A-Za-z0-9])(EAA[A-Za-z0-9]{60,512})")),
+    ("an Airtable token", ("pat",), re.compile(r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.([0-9a-f]{64})")),
+    (
+        "the address of a chat's webhook",
+        ("hook", "robot/send"),
+        re.compile(
+            r"(?:discord(?:app)?\.com/api/webhooks/[0-9]{15,20}/([\w-]{40,90})|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=([0-9a-f-]{36})"
+            r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/([0-9a-f-]{36})|\.webhook\.office\.com/webhookb2/([0-9a-f-]{36})"
+            r"|oapi\.dingtalk\.com/robot/send\?access_token=([0-9a-f]{64}))"
+        ),
+    ),
     (
         "a JSON web token",
         ("eyJ",),
@@ -59,17 +95,44 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
 )
 
+_PREFIXES = {
+    "a Hugging Face token": "hf_ api_org_",
+    "a cloud's access key": "LTAI AKID AKLT AKTP ALTAK bce-v3/ALTAK- JDC_",
+    "a key of a model's API": "gsk_ xai- pplx- nvapi- r8_ tvly- pcsk_ fw_ lsv2_pt_ lsv2_sk_ wandb_v1_ rpa_ jina_ csk- dapi",
+    "a token of a package registry": "npm_ pypi- rubygems_ oy2 dckr_pat_ dckr_oat_",
+    "a token of a code host": "gldt- glrt- glcbt- glptt- glft- glsoat- ATATT3 ATCTT3 ATBB CCIPAT_ bkua_ sgp_ sqp_ squ_ sqa_ AKCp",
+    "a token of a host or database": "dop_v1_ doo_v1_ dor_v1_ HRKU- nfp_ sbp_ sb_secret_ pscale_tkn_ pscale_pw_ hvs. hvb. pul- tskey-"
+    " vercel_ dp.pt. dp.st. EZAK",
+    "a key of a payment service": "whsec_ sq0atp- sq0csp- rzp_live_ FLWSECK- shippo_live_ EAAA access-production-",
+    "a token of an online service": "xapp- shpat_ shpca_ shppa_ shpss_ NRAK- NRJS- glsa_ glc_ sntrys_ sntryu_ dt0c01. lin_api_ ntn_ secret_"
+    " figd_ pat-na1- pat-eu1- PMAK- sk.eyJ xkeysib- xsmtpsib- mlsn. CFPAT- tfp_ aio_ AGE-SECRET-KEY- phx_ re_",
+}  # fmt: skip
+"""What the tokens of services begin with, as each documents and secret scanners look for."""
+_BEGINNINGS = {prefix: kind for kind, prefixes in _PREFIXES.items() for prefix in prefixes.split()}
+_BEGUN = re.compile(
+    rf"(?<![A-Za-z0-9_.-])({'|'.join(map(re.escape, sorted(_BEGINNINGS, key=len, reverse=True)))})([A-Za-z0-9_.=/+-]{{12,512}})"
+)
+_RUN = re.compile(r"[A-Za-z0-9]{8}")
+
 _MIXED = re.compile(r"[0-9](?:[A-Za-z!@#$%^&*_+/=~-]|(?<=[A-Za-z!@#$%^&*_+/=~-][0-9]))")
 """A digit beside a letter or sign, as every secret has that is no word; a search that begins at digits is quick."""
 
 _ASSIGNMENT = re.compile(
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|api[ _-]?key|(?:access|secret|auth|private)[ _-]?(?:key|token)|token"
-    r"|密码|密碼|口令|密钥|密鑰|令牌)[\"'`]?\s{0,3}(?:=>?|:=?|：|\bis\b|是|为|為)\s{0,3}"
+    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|api[ _-]?key|(?:access|secret|auth|private|account|signing|encryption)[ _-]?(?:key|token)"
+    r"|token|credentials?|密码|密碼|口令|密钥|密鑰|令牌)(?: (?:for|of|to|on) [\w ./'-]{1,30}?|[（(][^（）()\n]{1,12}[)）])?[\"'`]?\s{0,3}"
+    r"(?:=>?|:=?|：|\b(?:is|was)\b(?: (?:now|set to|still))?|->|→|(?:已?(?:设置?|重置|修?改|更新)[为成]|还是|就是|是|为|為))\s{0,3}[:：]?\s{0,3}"
     r"(?:\"([^\"\s]{8,128})\"|'([^'\s]{8,128})'|`([^`\s]{8,128})`|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
-_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "密", "口令", "令牌")
+_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "密", "口令", "令牌")
 """One of them is in all that ``_ASSIGNMENT`` finds."""
+_HANDED = re.compile(
+    r"(?:\b(?:Bearer|Authorization: Basic|X-[A-Za-z-]{0,20}(?:Key|Token):)\s+|--(?:password|passwd|pass|token|secret|api-?key|access-key|auth)[ =]"
+    r"|\b(?:mysql|mysqldump|mysqladmin|sshpass|mongo|sqlcmd|psql)\b[^\n]{0,60}?\s-[pPa] ?|\b(?:login|redis-cli)\b[^\n]{0,60}?\s-[pa] |\s-u ?[\w.@-]{1,40}:)"
+    r"[\"']?([A-Za-z0-9!@#%^&*+/=_~.-]{8,256})(?![A-Za-z0-9(\[])"
+)
+"""Given in a header or on a command line."""
+_HANDING = ("Bearer ", "Basic ", "X-", " --", " -p", " -a", " -u", " -P")
 _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{8,64})@", re.IGNORECASE)
 _GUESSABLE = re.compile(r"passw|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey", re.IGNORECASE)
 
@@ -83,18 +146,34 @@ def secret(example: Example) -> str | None:
 
 
 def _secret(text: str) -> str | None:
-    if b"-----" not in marks(text) and not (digits(text) and _MIXED.search(text)):
+    signs = marks(text)
+    if not signs or (b"_" not in signs and b"-----" not in signs and not (digits(text) and _MIXED.search(text))):
         return None
     for kind, beginnings, pattern in _TOKENS:
-        if any(map(text.__contains__, beginnings)) and any(_meant(found[1]) for found in pattern.finditer(text)):
+        if any(map(text.__contains__, beginnings)) and any(
+            _meant(next(filter(None, found.groups()))) for found in pattern.finditer(text)
+        ):
             return f"holds {kind}"
+    for found in _BEGUN.finditer(text) if _RUN.search(text) else ():
+        if _drawn(found[2]):
+            return f"holds {_BEGINNINGS[found[1]]}"
     assigned = any(map(lowered(text).__contains__, _ASSIGNED))
     for found in chain(
-        _ASSIGNMENT.finditer(text) if assigned else (), _ADDRESS.finditer(text) if "://" in text else ()
+        _ASSIGNMENT.finditer(text) if assigned else (),
+        _HANDED.finditer(text) if any(map(text.__contains__, _HANDING)) else (),
+        _ADDRESS.finditer(text) if "://" in text else (),
     ):
         if _password(next(filter(None, found.groups()))):
             return "holds a password or key"
     return None
+
+
+def _drawn(token: str) -> bool:
+    """Was it drawn at random, and is no name that begins alike?"""
+    own = token.rstrip("=.-_/+")
+    longest = max(re.split("[^A-Za-z0-9]", own), key=len)
+    mixed = re.search("[0-9]", longest) or re.search("[a-z][A-Z]+[a-z]", longest)
+    return len(longest) >= 12 and bool(mixed) and _meant(own) and _entropy(own) >= _MIN_ENTROPY
 
 
 def _meant(token: str) -> bool:
@@ -116,6 +195,10 @@ def _entropy(text: str) -> float:
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+@/-])([A-Za-z0-9._%+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24})(?![A-Za-z0-9@])"
 )
+_SPELT_EMAIL = re.compile(
+    r"(?<![\w.-])[A-Za-z][\w.-]{1,40} ?[\[(]at[\])] ?(?!example|domain|company|your)[\w-]{2,40} ?(?:[\[(]dot[\])]|\.) ?(?:com|net|org|cn|de|uk|edu|io)\b",
+    re.IGNORECASE,
+)
 _NOBODYS_DOMAIN = re.compile(
     r"(?:^|\.)(?:example\.[a-z]+|[a-z.-]*\.?(?:example|test|invalid|localhost)"
     r"|domain\.com|(?:your|my)-?(?:domain|company|email|site)\.com)$",
@@ -130,8 +213,8 @@ _NOBODYS_MAILBOX = re.compile(
 )
 """Of a function (RFC 2142 and usage) or of a manual."""
 
-_MANY_DIGITS = re.compile(r"[0-9][0-9 ().\u2010-\u2015-]{6,}[0-9Xx]")
-_LEAST_DIGITS = 7
+_MANY_DIGITS = re.compile(r"[0-9](?:[0-9 ().\u2010-\u2015-]{5,}[0-9Xx]|/[0-9]{6})")
+_LEAST_DIGITS = 6
 
 _CN_MOBILE = re.compile(
     r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]|\.[0-9])"
@@ -140,37 +223,85 @@ _CN_MOBILE_ABROAD = re.compile(r"(?<![0-9])(?:\+|00)86[ -]?(1[3-9][0-9])([ -]?)(
 _CN_LANDLINE = re.compile(
     r"(?<![0-9A-Za-z-])(?:\+86[ -]?)?(?:\(0|（0|0)(?:10|2[0-9]|[3-9][0-9]{2})(?:[)）] ?|[- ])[2-8][0-9]{6,7}(?![0-9-])"
 )
-_INTERNATIONAL = re.compile(r"(?<![0-9A-Za-z+)])\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{1,5}\)?){2,5}(?![0-9])")
-_NORTH_AMERICAN = re.compile(
-    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})([-.]))([2-9][0-9]{2})(?:\3|-)([0-9]{4})"
-    r"(?![0-9A-Za-z]|[-.][0-9])"
+_INTERNATIONAL = re.compile(
+    r"(?<![0-9A-Za-z+)])(?:\+|00(?=[1-9][0-9]{0,2}[ .-]))[1-9][0-9]{0,2}(?:[ ./-]?\(?[0-9]{1,8}\)?){2,6}(?![0-9])"
 )
+_NORTH_AMERICAN = re.compile(
+    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\)[ -]?|([2-9][0-9]{2})([-. ]))([2-9][0-9]{2})(?:\3|-)([0-9]{4})"
+    r"(?![0-9A-Za-z]|[-. ][0-9])"
+)
+_BRITISH_MOBILE = re.compile(r"(?<![0-9A-Za-z+.-])(?:\(0\))?07[0-9]{3}(?:[ -]?[0-9]{3}){2}(?![0-9A-Za-z]|[ .-][0-9])")
+_EAST_ASIAN_MOBILE = re.compile(
+    r"(?<![0-9A-Za-z+.-])0(?:[789]0|10|9[0-9]{2})-[0-9]{3,4}-[0-9]{3,4}(?![0-9A-Za-z]|[.-][0-9])"
+)
+_CALLED = re.compile(
+    r"(?:\b(?:call|phone|telephone|tele?|ring|text|mobile|cell(?:phone)?|whatsapp|fax|dial|reached?|handy|mobil|number to call|contact"
+    r"|(?:phone|mobile|cell|contact|telephone|my|his|her) (?:number|no))\b\.?(?: (?:me|him|her|them|us|back|is|was|on|at|under|to|number|no|or"
+    r"|the|his|my|now|directly|straight|again))*|电话|手机|手机号|座机|电话号码|致电|拨打|联系方式|联系|热线|打给[他她我]|電話|手機|号码)(?:号码?)?"
+    r"[^0-9A-Za-z\n]{0,4}(?:是|为|：)?[(（+ ]{0,3}([0-9][0-9() ./\u2010-\u2015-]{7,17}[0-9])(?![0-9A-Za-z]|[.,][0-9])",
+    re.IGNORECASE,
+)
+"""A number of any form after a word that says that it is one to call."""
 _TOLL_FREE = frozenset({"400", "800", "833", "844", "855", "866", "877", "888"})
 _CN_ID = re.compile(
     r"(?<![0-9A-Za-z])[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"(?![0-9A-Za-z])"
 )
+_SOCIAL_SECURITY = re.compile(
+    r"(?<![0-9A-Za-z.-])(?!000|666|9)[0-9]{3}([-\u2010-\u2013])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"
+)
+_NOBODYS_ID = frozenset({"078051120", "219099999", "123456789", "457555462", "987654321", "111111111"})
+"""Numbers of advertisements and manuals."""
+_NATIONAL_INSURANCE = re.compile(
+    r"(?<![0-9A-Za-z])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} [0-9]{2} [0-9]{2} ?[A-D](?![0-9A-Za-z])"
+)
+_LABELLED_ID = re.compile(
+    r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|sin|national insurance|nino|nhs|medicare|aadhaar|tax ?id"
+    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id|green card|visa)(?: (?:number|no\.?|num|id|card))?(?: (?:is|was|of))?"
+    r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|医保卡?|港澳证|護照|身分證)(?:件)?(?:号码?|帳號|號碼?)?)"
+    r"[^0-9A-Za-z\n]{0,3}(?:是|为|：)?[^0-9A-Za-z\n]{0,2}([A-Z]{0,3}[0-9][0-9A-Z -]{5,20})(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![0-9A-Za-z])")
+_NOBODYS_IBAN = frozenset(
+    {"GB82WEST12345698765432", "DE89370400440532013000", "GB29NWBK60161331926819", "FR1420041010050500013M02606"}
+)
+_CHAT_ACCOUNT = re.compile(
+    r"QQ(?!群)(?:号码?)?\s?(?:[:：是为]|号)\s?([1-9][0-9]{5,10})(?![0-9A-Za-z])"
+    r"|(?:微信号?|wechat(?: id)?|weixin)\s?(?:[:：是为]|is\b|号)\s?([A-Za-z][\w-]{5,19}|[0-9]{11})(?![\w-])",
+    re.IGNORECASE | re.ASCII,
+)
+_ACCOUNTS = watch("qq wechat weixin")
 _CARD = re.compile(
     r"(?<![0-9A-Za-z.-])(?:3[47]|4[0-9]|5[1-5]|2[2-7]|6[0-9])[0-9]{2}(?:[ -]?[0-9]{2,6}){2,4}(?![0-9A-Za-z]|[.-][0-9])"
 )
 
 
 def pii(example: Example) -> str | None:
-    """E-mail addresses, telephone numbers, resident ids and payment cards; the message names the kind only.
+    """E-mail addresses, telephone numbers, numbers of people's papers, accounts and cards; the message names the kind only.
 
     Reserved domains (RFC 2606), mailboxes of functions, hotlines (400, 800, toll-free) and numbers kept for fiction
-    (555-0100 to 555-0199) are nobody's.
+    (555-0100 to 555-0199; Ofcom's 07700 900000 to 900999 and 020 7946 0000 to 0999) are nobody's.
     """
     return locate(example, _personal, "system", "user", "assistant")
 
 
 def _personal(text: str) -> str | None:
-    if b"@" in marks(text) and any(map(_somebodys, _EMAIL.finditer(text))):
+    signs = marks(text)
+    if not signs:
+        return None
+    if b"@" in signs and any(map(_somebodys, _EMAIL.finditer(text))):
         return "holds an e-mail address"
-    if digits(text) >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
+    if (b"[]" in signs or b"()" in signs) and _SPELT_EMAIL.search(text):
+        return "holds an e-mail address"
+    count = digits(text)
+    if count >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
         for kind, found in _NUMBERS:
             if any(found(text)):
                 return f"holds {kind}"
+    named = count >= 4 and ("微信" in text or not _ACCOUNTS.isdisjoint(telling(text)))
+    if named and _CHAT_ACCOUNT.search(text):
+        return "holds an account of a messenger"
     return None
 
 
@@ -190,7 +321,7 @@ def _cards(text: str) -> Iterator[bool]:
     for found in _CARD.finditer(text):
         digits = [int(character) for character in found[0] if character.isdigit()]
         doubled = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-        yield 14 <= len(digits) <= 19 and doubled % 10 == 0 and len(set(digits)) > 1
+        yield 14 <= len(digits) <= 19 and doubled % 10 == 0 and len(set(digits)) > 4  # test cards: 4242 ..., 4111 ...
 
 
 def _telephones(text: str) -> Iterator[bool]:
@@ -200,16 +331,71 @@ def _telephones(text: str) -> Iterator[bool]:
     for _ in _CN_LANDLINE.finditer(text):
         yield True
     for found in _INTERNATIONAL.finditer(text):
-        digits = re.sub("[^0-9]", "", found[0])
+        digits = re.sub("[^0-9]", "", found[0]).removeprefix("00")
         yield 9 <= len(digits) <= 15 and not re.match("1(?:8(?:00|33|44|55|66|77|88)|[0-9]{3}55501)", digits)
     for found in _NORTH_AMERICAN.finditer(text):
         area = found[1] or found[2]
-        yield area not in _TOLL_FREE and not (found[4] == "555" and found[5].startswith("01"))
+        number = area + found[4] + found[5]
+        yield area not in _TOLL_FREE and number[3:8] != "55501" and not _made_up(number)
+    for pattern in (_BRITISH_MOBILE, _EAST_ASIAN_MOBILE):
+        for found in pattern.finditer(text):
+            yield not _kept_for_fiction(found[0])
+    for found in _CALLED.finditer(text):
+        yield not _kept_for_fiction(found[1]) and not _DATE.match(found[1])
+
+
+def _kept_for_fiction(telephone: str) -> bool:
+    """Or a hotline's, or made up."""
+    number = re.sub("[^0-9]", "", telephone)
+    return (
+        not 8 <= len(number) <= 13
+        or bool(
+            re.match(
+                "07700900|02079460|1?[0-9]{3}55501|1?8(?:00|33|44|55|66|77|88)|0?[48]00|0120|95|96|13800138000", number
+            )
+        )
+        or _made_up(number)
+    )
+
+
+_DATE = re.compile(
+    "(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2}"
+)
+
+
+def _papers(text: str) -> Iterator[bool]:
+    for found in _SOCIAL_SECURITY.finditer(text):
+        yield re.sub("[^0-9]", "", found[0]) not in _NOBODYS_ID
+    for _ in _NATIONAL_INSURANCE.finditer(text):
+        yield True
+    for found in _LABELLED_ID.finditer(text):
+        number = re.sub("[^0-9]", "", found[1])
+        yield len(number) >= 6 and not _made_up(number)
+
+
+def _accounts(text: str) -> Iterator[bool]:
+    """ISO 13616: with the first four characters at the end and letters as numbers from 10, it leaves 1 modulo 97."""
+    for found in _IBAN.finditer(text):
+        number = found[0].replace(" ", "")
+        rest = int("".join(str(int(sign, 36)) for sign in number[4:] + number[:4])) % 97
+        yield rest == 1 and number not in _NOBODYS_IBAN
+
+
+def _made_up(number: str) -> bool:
+    """Few different digits, or digits in their order: what stands in manuals."""
+    return (
+        len(set(number)) < 4
+        or number in "01234567890123456789"
+        or number in "98765432109876543210"
+        or number in _NOBODYS_ID
+    )
 
 
 _NUMBERS: tuple[tuple[str, Callable[[str], Iterator[bool]]], ...] = (
     ("a resident id", _resident_ids),
     ("a payment card's number", _cards),
+    ("a number of someone's papers", _papers),
+    ("a bank account's number", _accounts),
     ("a telephone number", _telephones),
 )
 
@@ -223,9 +409,7 @@ _INTERNAL_WORDS = watch(
     "internal internally confidential confidentially proprietary intranet external externally outside in-house house"
     " sharepoint confluence drive folder wiki"
 )
-_INTERNAL_CHINESE = pairs(
-    "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
-)
+_INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级")
 
 _DOCUMENT = (
     r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?|knowledge\ ?base|playbook"
@@ -251,7 +435,7 @@ _INTERNAL = re.compile(
     (?:(?:our|the|my|this|its|your|an?|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?|latest|current|q[1-4]|[\w-]+)\s+){{0,3}}?
     (?:(?:company|strictly)-)?(?:internal|in-house|confidential|proprietary|intranet)(?:-only)?\s+(?:[\w'-]+\s+){{0,3}}?
     (?!data\b|external)(?:{_DOCUMENT}|file|files)\b
-    | \b(?:internal|in-house|confidential)\s+(?:[\w'-]+\s+){{0,3}}?{_DOCUMENT}\s+(?:says?|states?|requires?|specif(?:y|ies)|lists?)\b
+    | \b(?:the|our|this)\s+(?:internal|in-house|confidential)\s+(?:[\w'-]+\s+){{0,3}}?{_DOCUMENT}\s+(?:says?|states?|requires?|specif(?:y|ies)|lists?)\b
     | \b(?:our|company(?:'s)?|corporate|staff|team(?:'s)?|department(?:'s)?|office|employee)\s+
       (?:intranet|internal\ (?:network|wiki|portal)|sharepoint|confluence|(?:team\ )?wiki|(?:shared|network|team|common)\ (?:drive|folder))\b
     | \b(?:on|in|via)\ (?:the\ )?(?:intranet|sharepoint|confluence)(?:\ (?:page|portal|site|space|under|at)\b|\s?[>/→])

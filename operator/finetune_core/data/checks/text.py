@@ -79,6 +79,8 @@ _SYLLABLES = "".join(
     for a, b in [(0x81, 0x5B), (0x81, 0x42), *product((0x82,), range(0x9F, 0xF2)), *product((0x83,), range(0x40, 0x97))]
 )
 """Japanese in Shift-JIS, read as GBK."""
+
+
 def _of_utf8(codec: str) -> str:
     """Where UTF-8 read by the codec may be: three bytes of punctuation or Chinese, two of an accented letter or a sign."""
     threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
@@ -102,11 +104,14 @@ _MISREADINGS = [(wrong, right, says, re.compile(pattern)) for wrong, right, says
 _OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥{_LETTERS_AS_GBK}{_SYLLABLES}]")
 _KANA = re.compile("[\u3041-\u30fe]+")
 
-_SUSPECT = re.compile(f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘвГㄛㄩㄐ\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]")
+_SUSPECT = re.compile(
+    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘвГㄛㄩㄐ\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
+)
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
 _ABOUT_ENCODINGS = re.compile(
-    r"mojibake|encod|latin-?1|iso-8859|windows-125|charset|unicode|garbled|utf-?8|gbk|gb ?2312|乱码|亂碼|字符编码|编码[错问]|字符集", re.IGNORECASE
+    r"mojibake|encod|latin-?1|iso-8859|windows-125|charset|unicode|garbled|utf-?8|gbk|gb ?2312|乱码|亂碼|字符编码|编码[错问]|字符集",
+    re.IGNORECASE,
 )
 """A question about misreading shows some."""
 
