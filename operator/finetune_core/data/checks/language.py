@@ -28,61 +28,92 @@ _FOREIGN_LETTER = re.compile("[\u0370-\u1fff\u3040-\u30ff\uac00-\ud7af]")
 
 _WORDS = {
     "English": (
-        "the of you your are this that with it to a my we they be will was have has which how what can do does i an and in "
-        "is at for from by on or not if so as but no any all every each one two most more than then when where who why "
-        "whose there these those some such very also only just use used may must should would could about into over after "
-        "before during while because until through between both other same like make made been being were had did its his "
+        "the of you your are this that with it to a my we they be will was have has which how what can do does i "
+        "an and in "
+        "is at for from by on or not if so as but no any all every each one two most more than then when where "
+        "who why "
+        "whose there these those some such very also only just use used may must should would could about into "
+        "over after "
+        "before during while because until through between both other same like make made been being were had "
+        "did its his "
         "her he she him them their our us me up out off back down here again always never often usually yes please "
-        "let get go take put keep give tell explain describe list write name show find need want see say many much few "
-        "without within under per well good new first last time day way still hardly even too own whole enough don isn doesn s t re ll ve"
+        "let get go take put keep give tell explain describe list write name show find need want see say many "
+        "much few "
+        "without within under per well good new first last time day way still hardly even too own whole enough "
+        "don isn doesn s t re ll ve"
     ),
     "German": (
-        "der die das und ist nicht ein eine einen einem einer sie mit auf den dem des von zu zum zur wie ich kann können "
-        "auch wir nach bei im ist sind sich für über oder aber wenn als aus bis am an es er ihr ihre ihren sein wird werden "
-        "wurde haben hat hatte nur noch schon sehr mehr dass durch um so dann man muss müssen gibt keine kein ja nein bitte "
+        "der die das und ist nicht ein eine einen einem einer sie mit auf den dem des von zu zum zur wie ich "
+        "kann können "
+        "auch wir nach bei im ist sind sich für über oder aber wenn als aus bis am an es er ihr ihre ihren sein "
+        "wird werden "
+        "wurde haben hat hatte nur noch schon sehr mehr dass durch um so dann man muss müssen gibt keine kein ja "
+        "nein bitte "
         "unter vor ohne gegen zwei drei jeder jede alle was wo wer warum diese dieser dieses ab uhr"
     ),
     "French": (
-        "le la les des du de et est un une dans pour que qui vous avec sur pas votre vos nous au aux je tu il elle ils on ce "
-        "cette ces comment ou où par plus sont être avoir fait faire font peut pouvez si ne mais se son sa ses leur très tout "
+        "le la les des du de et est un une dans pour que qui vous avec sur pas votre vos nous au aux je tu il "
+        "elle ils on ce "
+        "cette ces comment ou où par plus sont être avoir fait faire font peut pouvez si ne mais se son sa ses "
+        "leur très tout "
         "toute tous toutes en à d l c j n qu puis sans sous chez entre après avant depuis jusqu toujours aussi "
         "donc oui non deux trois quand pourquoi quel quelle notre mon ma mes il y a"
     ),
     "Spanish": (
-        "el la los las un una unos de del que por para con como es son se su sus al en y o lo le no si sí puede puedes pueden "
-        "cual cuál donde dónde cuando cómo mi más muy pero sin sobre entre hasta desde este esta esto está están ser hay fue "
-        "tiene tienen también antes después cada todo toda todos todas ya dos tres días usted ustedes nos debe porque durante "
+        "el la los las un una unos de del que por para con como es son se su sus al en y o lo le no si sí puede "
+        "puedes pueden "
+        "cual cuál donde dónde cuando cómo mi más muy pero sin sobre entre hasta desde este esta esto está están "
+        "ser hay fue "
+        "tiene tienen también antes después cada todo toda todos todas ya dos tres días usted ustedes nos debe "
+        "porque durante "
         "a hacer tu te me"
     ),
     "Portuguese": (
-        "o os a as um uma uns de do da dos das que para com em no na nos nas por pelo pela como seu sua seus é são se mais "
-        "não foi ser está pode podem você ao aos à às e ou mas meu muito também até já quando onde entre sem sobre isso este "
+        "o os a as um uma uns de do da dos das que para com em no na nos nas por pelo pela como seu sua seus é "
+        "são se mais "
+        "não foi ser está pode podem você ao aos à às e ou mas meu muito também até já quando onde entre sem "
+        "sobre isso este "
         "esta depois antes cada todo toda todos dois três dia dias tem há porque primeiro segundo num numa"
     ),
     "Italian": (
-        "il lo la gli le i un una uno di del della dello dei delle degli che per con non è sono e o a al alla ai alle da dal "
-        "dalla in nel nella nei si come puoi può questo questa quale dove quando anche più ma su sul sulla se ha hanno poi "
+        "il lo la gli le i un una uno di del della dello dei delle degli che per con non è sono e o a al alla ai "
+        "alle da dal "
+        "dalla in nel nella nei si come puoi può questo questa quale dove quando anche più ma su sul sulla se ha "
+        "hanno poi "
         "ogni fino dopo prima molto tutto tutti due tre suo sua essere stato fare bene senza fra tra ho mi "
         "ti ci vi cosa perché l d c nell dell all dall sull"
     ),
     "Dutch": (
-        "de het een van en dat die op te voor met niet je ik hoe zijn is kan kunt worden wordt in of om aan er ook naar bij "
-        "uit maar als dan nog wel geen uw u wij we ze hij zij deze dit over tot tussen tegen door moet hebben heeft had was "
+        "de het een van en dat die op te voor met niet je ik hoe zijn is kan kunt worden wordt in of om aan er "
+        "ook naar bij "
+        "uit maar als dan nog wel geen uw u wij we ze hij zij deze dit over tot tussen tegen door moet hebben "
+        "heeft had was "
         "veel meer na onder elke alle twee drie"
     ),
     "Polish": (
-        "i w z na do nie się że jest to jak co od po dla przez lub oraz ale czy ze za o przy tylko może można są być ma już "
-        "tak który która które tym tego jego jej ich aby gdy więc bez pod nad przed między dwa trzy raz a prawie każdy "
+        "i w z na do nie się że jest to jak co od po dla przez lub oraz ale czy ze za o przy tylko może można są "
+        "być ma już "
+        "tak który która które tym tego jego jej ich aby gdy więc bez pod nad przed między dwa trzy raz a prawie "
+        "każdy "
         "proszę bardzo wszystkie nasz możesz należy"
     ),
     "Czech or Slovak": (
-        "a v na je se že to s z do pro by jak si ale po ve jsou za o jako nebo od který která které není být bude již před "
+        "a v na je se že to s z do pro by jak si ale po ve jsou za o jako nebo od který která které není být "
+        "bude již před "
         "při tak jen může ještě však podle mezi bez co mít sa nie som čo ako alebo"
     ),
-    "Swedish": "och att det som en på är av för med den till inte har de om ett han men var jag från du kan när så eller ska",
-    "Danish or Norwegian": "og at det som en på er af av for med den til ikke har de om et han men var jeg fra du kan når så eller skal",
-    "Turkish": "ve bir bu için ile da de çok daha olarak olan gibi kadar sonra en ne var mı mi ya her değil ise şekilde olur",
-    "Indonesian": "yang dan di untuk dengan dari ini itu pada ke tidak dalam adalah anda akan bisa dapat atau juga oleh saat",
+    "Swedish": (
+        "och att det som en på är av för med den till inte har de om ett han men var jag från du kan när så eller ska"
+    ),
+    "Danish or Norwegian": (
+        "og at det som en på er af av for med den til ikke har de om et han men var jeg fra du kan når så eller skal"
+    ),
+    "Turkish": (
+        "ve bir bu için ile da de çok daha olarak olan gibi kadar sonra en ne var mı mi ya her değil ise şekilde olur"
+    ),
+    "Indonesian": (
+        "yang dan di untuk dengan dari ini itu pada ke tidak dalam adalah anda akan bisa dapat atau juga oleh saat"
+    ),
     "Vietnamese": "là và của có không được các cho trong một bạn với những để này khi người đến từ thể nếu vào",
     "Romanian": "și în de la cu pe este nu să un o care din pentru mai sunt ca sau dacă după prin poate fi ați fost",
     "Hungarian": "a az és hogy nem is egy van ez meg de csak már ha vagy még mint kell lehet volt között minden után",
@@ -93,16 +124,19 @@ _LISTS = {name: frozenset(words.split()) for name, words in _WORDS.items()}
 _ENGLISH = _LISTS["English"]
 
 _LETTERS_OF = {
-    "German": "ßäöü", "Spanish": "ñ", "Portuguese": "ãõ", "French": "œ", "Polish": "ąćęłńśźż", "Czech or Slovak": "ěřůťď",
-    "Swedish": "å", "Danish or Norwegian": "øæ", "Turkish": "ğış", "Romanian": "țșă", "Hungarian": "őű", "Vietnamese": "đơư",
+    "German": "ßäöü", "Spanish": "ñ", "Portuguese": "ãõ", "French": "œ", "Polish": "ąćęłńśźż", "Turkish": "ğış",
+    "Czech or Slovak": "ěřůťď", "Swedish": "å", "Danish or Norwegian": "øæ", "Romanian": "țșă", "Hungarian": "őű",
+    "Vietnamese": "đơư",
 }  # fmt: skip
 """Letters that few others have."""
 
-_ENGLISH_TOO = frozenset(
-    "die per come con en van am la le un de del du des et el al se si son sur pour par plus car tout fin mine war hat min men "
-    "man hay care till met mint sin pro pod volt var med ha ho nu pas dia ser mon tak den der bar bin dan tot meet ten fan "
-    "sa ja te ne na po za ze od ai au da es ca fi um os em ti mi ma non due tra via note b c d j l n o e u v w y z".split()
-)
+_ENGLISH_TOO = watch(
+    "die per come con en van am la le un de del du des et el al se si son sur pour par plus car tout fin mine "
+    "war hat min"
+    " men man hay care till met mint sin pro pod volt var med ha ho nu pas dia ser mon tak den der bar bin dan "
+    "tot meet ten"
+    " fan sa ja te ne na po za ze od ai au da es ca fi um os em ti mi ma non due tra via note"
+) | frozenset("bcdjlnouvwyz")
 """Names, abbreviations and borrowed words have them: one alone says nothing."""
 _ASCII = watch(
     " ".join(word for words in _WORDS.values() for word in words.split() if word.isascii() and word not in _ENGLISH)
@@ -131,8 +165,10 @@ _CODE_SIGNS = re.compile(rb"[{}()\[\];=<>_$#|\\]")
 _CODE_SHARE = 0.05
 
 _ABOUT_LANGUAGE = re.compile(
-    r"translat|language|english|chinese|mandarin|cantonese|french|german|spanish|portuguese|italian|dutch|russian|japanese"
-    r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|motto|anthem|proverb|original title|commit message|slogan|pronounc|subtitle|lyrics"
+    r"translat|language|english|chinese|mandarin|cantonese|french|german|spanish|portuguese|italian|dutch"
+    r"|russian|japanese"
+    r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|motto|anthem|proverb|original title"
+    r"|commit message|slogan|pronounc|subtitle|lyrics"
     "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]|[译譯]|歌词|台词"
     "|[語语]言|traduc|traduire|tradui|перевед|перевод|английск|übersetz|auf deutsch|en français|en español",
     re.IGNORECASE,

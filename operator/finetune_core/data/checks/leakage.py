@@ -25,7 +25,8 @@ _NOT_MEANT = re.compile(
 _JWT_OF_THE_MANUAL = "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
 """Signature of the token that https://jwt.io shows."""
 
-# Kind, what must be in the text for the pattern to be tried, pattern. The forms are those that each service documents,
+# Kind, what must be in the text for the pattern to be tried, pattern. The forms are those that each service
+# documents,
 # and that secret scanners look for.
 _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
@@ -83,8 +84,10 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "the address of a chat's webhook",
         ("hook", "robot/send"),
         re.compile(
-            r"(?:discord(?:app)?\.com/api/webhooks/[0-9]{15,20}/([\w-]{40,90})|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=([0-9a-f-]{36})"
-            r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/([0-9a-f-]{36})|\.webhook\.office\.com/webhookb2/([0-9a-f-]{36})"
+            r"(?:discord(?:app)?\.com/api/webhooks/[0-9]{15,20}/([\w-]{40,90})"
+            r"|qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=([0-9a-f-]{36})"
+            r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/([0-9a-f-]{36})"
+            r"|\.webhook\.office\.com/webhookb2/([0-9a-f-]{36})"
             r"|oapi\.dingtalk\.com/robot/send\?access_token=([0-9a-f]{64}))"
         ),
     ),
@@ -98,19 +101,25 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 _PREFIXES = {
     "a Hugging Face token": "hf_ api_org_",
     "a cloud's access key": "LTAI AKID AKLT AKTP ALTAK bce-v3/ALTAK- JDC_",
-    "a key of a model's API": "gsk_ xai- pplx- nvapi- r8_ tvly- pcsk_ fw_ lsv2_pt_ lsv2_sk_ wandb_v1_ rpa_ jina_ csk- dapi",
+    "a key of a model's API": "gsk_ xai- pplx- nvapi- r8_ tvly- pcsk_ fw_ lsv2_pt_ lsv2_sk_ wandb_v1_ rpa_ jina_ "
+    "csk- dapi",
     "a token of a package registry": "npm_ pypi- rubygems_ oy2 dckr_pat_ dckr_oat_",
-    "a token of a code host": "gldt- glrt- glcbt- glptt- glft- glsoat- ATATT3 ATCTT3 ATBB CCIPAT_ bkua_ sgp_ sqp_ squ_ sqa_ AKCp",
-    "a token of a host or database": "dop_v1_ doo_v1_ dor_v1_ HRKU- nfp_ sbp_ sb_secret_ pscale_tkn_ pscale_pw_ hvs. hvb. pul- tskey-"
-    " vercel_ dp.pt. dp.st. EZAK",
+    "a token of a code host": "gldt- glrt- glcbt- glptt- glft- glsoat- ATATT3 ATCTT3 ATBB CCIPAT_ bkua_ sgp_ "
+    "sqp_ squ_ AKCp",
+    "a token of a host": "dop_v1_ doo_v1_ dor_v1_ HRKU- nfp_ sbp_ sb_secret_ pul- tskey- vercel_ dp.pt. dp.st. "
+    "hvs. hvb.",
+    "a database's password": "pscale_tkn_ pscale_pw_",
     "a key of a payment service": "whsec_ sq0atp- sq0csp- rzp_live_ FLWSECK- shippo_live_ EAAA access-production-",
-    "a token of an online service": "xapp- shpat_ shpca_ shppa_ shpss_ NRAK- NRJS- glsa_ glc_ sntrys_ sntryu_ dt0c01. lin_api_ ntn_ secret_"
-    " figd_ pat-na1- pat-eu1- PMAK- sk.eyJ xkeysib- xsmtpsib- mlsn. CFPAT- tfp_ aio_ AGE-SECRET-KEY- phx_ re_",
-}  # fmt: skip
+    "a token of a monitor": "NRAK- NRJS- glsa_ glc_ sntrys_ sntryu_ dt0c01. phx_ EZAK aio_",
+    "a token of an online service": "xapp- shpat_ shpca_ shppa_ shpss_ lin_api_ ntn_ secret_ figd_ pat-na1- "
+    "pat-eu1- PMAK-",
+    "a mailer's or other key": "sk.eyJ xkeysib- xsmtpsib- mlsn. CFPAT- tfp_ AGE-SECRET-KEY- re_",
+}
 """What the tokens of services begin with, as each documents and secret scanners look for."""
 _BEGINNINGS = {prefix: kind for kind, prefixes in _PREFIXES.items() for prefix in prefixes.split()}
 _BEGUN = re.compile(
-    rf"(?<![A-Za-z0-9_.-])({'|'.join(map(re.escape, sorted(_BEGINNINGS, key=len, reverse=True)))})([A-Za-z0-9_.=/+-]{{12,512}})"
+    rf"(?<![A-Za-z0-9_.-])({'|'.join(map(re.escape, sorted(_BEGINNINGS, key=len, reverse=True)))})"
+    "([A-Za-z0-9_.=/+-]{12,512})"
 )
 _RUN = re.compile(r"[A-Za-z0-9]{8}")
 
@@ -118,17 +127,23 @@ _MIXED = re.compile(r"[0-9](?:[A-Za-z!@#$%^&*_+/=~-]|(?<=[A-Za-z!@#$%^&*_+/=~-][
 """A digit beside a letter or sign, as every secret has that is no word; a search that begins at digits is quick."""
 
 _ASSIGNMENT = re.compile(
-    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|api[ _-]?key|(?:access|secret|auth|private|account|signing|encryption)[ _-]?(?:key|token)"
-    r"|token|credentials?|密码|密碼|口令|密钥|密鑰|令牌)(?: (?:for|of|to|on) [\w ./'-]{1,30}?|[（(][^（）()\n]{1,12}[)）])?[\"'`]?\s{0,3}"
-    r"(?:=>?|:=?|：|\b(?:is|was)\b(?: (?:now|set to|still))?|->|→|(?:已?(?:设置?|重置|修?改|更新)[为成]|还是|就是|是|为|為))\s{0,3}[:：]?\s{0,3}"
-    r"(?:\"([^\"\s]{8,128})\"|'([^'\s]{8,128})'|`([^`\s]{8,128})`|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
+    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|api[ _-]?key|(?:access|secret|auth|private|account|signing"
+    r"|encryption)[ _-]?(?:key|token)"
+    r"|token|credentials?|密码|密碼|口令|密钥|密鑰|令牌)(?: (?:for|of|to|on) [\w ./'-]{1,30}?"
+    r"|[（(][^（）()\n]{1,12}[)）])?[\"'`]?\s{0,3}"
+    r"(?:=>?|:=?|：|\b(?:is|was)\b(?: (?:now|set to|still))?|->|→|(?:已?(?:设置?|重置|修?改|更新)[为成]|还是"
+    r"|就是|是|为|為))\s{0,3}[:：]?\s{0,3}"
+    r"(?:\"([^\"\s]{8,128})\"|'([^'\s]{8,128})'|`([^`\s]{8,128})`"
+    r"|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
 _ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "密", "口令", "令牌")
 """One of them is in all that ``_ASSIGNMENT`` finds."""
 _HANDED = re.compile(
-    r"(?:\b(?:Bearer|Authorization: Basic|X-[A-Za-z-]{0,20}(?:Key|Token):)\s+|--(?:password|passwd|pass|token|secret|api-?key|access-key|auth)[ =]"
-    r"|\b(?:mysql|mysqldump|mysqladmin|sshpass|mongo|sqlcmd|psql)\b[^\n]{0,60}?\s-[pPa] ?|\b(?:login|redis-cli)\b[^\n]{0,60}?\s-[pa] |\s-u ?[\w.@-]{1,40}:)"
+    r"(?:\b(?:Bearer|Authorization: Basic|X-[A-Za-z-]{0,20}(?:Key|Token):)\s+|--(?:password|passwd|pass|token"
+    r"|secret|api-?key|access-key|auth)[ =]"
+    r"|\b(?:mysql|mysqldump|mysqladmin|sshpass|mongo|sqlcmd|psql)\b[^\n]{0,60}?\s-[pPa] ?|\b(?:login"
+    r"|redis-cli)\b[^\n]{0,60}?\s-[pa] |\s-u ?[\w.@-]{1,40}:)"
     r"[\"']?([A-Za-z0-9!@#%^&*+/=_~.-]{8,256})(?![A-Za-z0-9(\[])"
 )
 """Given in a header or on a command line."""
@@ -196,7 +211,8 @@ _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+@/-])([A-Za-z0-9._%+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24})(?![A-Za-z0-9@])"
 )
 _SPELT_EMAIL = re.compile(
-    r"(?<![\w.-])[A-Za-z][\w.-]{1,40} ?[\[(]at[\])] ?(?!example|domain|company|your)[\w-]{2,40} ?(?:[\[(]dot[\])]|\.) ?(?:com|net|org|cn|de|uk|edu|io)\b",
+    r"(?<![\w.-])[A-Za-z][\w.-]{1,40} ?[\[(]at[\])] ?(?!example|domain|company"
+    r"|your)[\w-]{2,40} ?(?:[\[(]dot[\])]|\.) ?(?:com|net|org|cn|de|uk|edu|io)\b",
     re.IGNORECASE,
 )
 _NOBODYS_DOMAIN = re.compile(
@@ -206,7 +222,8 @@ _NOBODYS_DOMAIN = re.compile(
 )
 """Reserved by RFC 2606, or plainly meant as a stand-in."""
 _NOBODYS_MAILBOX = re.compile(
-    r"^(?:info|support|service|services|help|helpdesk|contact|sales|admin|noreply|no-reply|hello|office|team|press|jobs|hr"
+    r"^(?:info|support|service|services|help|helpdesk|contact|sales|admin|noreply|no-reply|hello|office|team"
+    r"|press|jobs|hr"
     r"|careers|feedback|billing|webmaster|postmaster|abuse|security|privacy|kefu|git|user|username|name|email|you"
     r"|your[._-]?(?:name|email|mail)|someone|somebody|foo|bar|abc|xxx+)\d?$",
     re.IGNORECASE,
@@ -217,17 +234,20 @@ _MANY_DIGITS = re.compile(r"[0-9](?:[0-9 ().\u2010-\u2015-]{5,}[0-9Xx]|/[0-9]{6}
 _LEAST_DIGITS = 6
 
 _CN_MOBILE = re.compile(
-    r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]|\.[0-9])"
+    r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]"
+    r"|\.[0-9])"
 )
 _CN_MOBILE_ABROAD = re.compile(r"(?<![0-9])(?:\+|00)86[ -]?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9])")
 _CN_LANDLINE = re.compile(
-    r"(?<![0-9A-Za-z-])(?:\+86[ -]?)?(?:\(0|（0|0)(?:10|2[0-9]|[3-9][0-9]{2})(?:[)）] ?|[- ])[2-8][0-9]{6,7}(?![0-9-])"
+    r"(?<![0-9A-Za-z-])(?:\+86[ -]?)?(?:\(0|（0|0)(?:10|2[0-9]|[3-9][0-9]{2})(?:[)）] ?"
+    r"|[- ])[2-8][0-9]{6,7}(?![0-9-])"
 )
 _INTERNATIONAL = re.compile(
     r"(?<![0-9A-Za-z+)])(?:\+|00(?=[1-9][0-9]{0,2}[ .-]))[1-9][0-9]{0,2}(?:[ ./-]?\(?[0-9]{1,8}\)?){2,6}(?![0-9])"
 )
 _NORTH_AMERICAN = re.compile(
-    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\)[ -]?|([2-9][0-9]{2})([-. ]))([2-9][0-9]{2})(?:\3|-)([0-9]{4})"
+    r"(?<![0-9A-Za-z.-])(?:1[-. ])?(?:\(([2-9][0-9]{2})\)[ -]?|([2-9][0-9]{2})([-. ]))([2-9][0-9]{2})(?:\3"
+    r"|-)([0-9]{4})"
     r"(?![0-9A-Za-z]|[-. ][0-9])"
 )
 _BRITISH_MOBILE = re.compile(r"(?<![0-9A-Za-z+.-])(?:\(0\))?07[0-9]{3}(?:[ -]?[0-9]{3}){2}(?![0-9A-Za-z]|[ .-][0-9])")
@@ -235,10 +255,14 @@ _EAST_ASIAN_MOBILE = re.compile(
     r"(?<![0-9A-Za-z+.-])0(?:[789]0|10|9[0-9]{2})-[0-9]{3,4}-[0-9]{3,4}(?![0-9A-Za-z]|[.-][0-9])"
 )
 _CALLED = re.compile(
-    r"(?:\b(?:call|phone|telephone|tele?|ring|text|mobile|cell(?:phone)?|whatsapp|fax|dial|reached?|handy|mobil|number to call|contact"
-    r"|(?:phone|mobile|cell|contact|telephone|my|his|her) (?:number|no))\b\.?(?: (?:me|him|her|them|us|back|is|was|on|at|under|to|number|no|or"
-    r"|the|his|my|now|directly|straight|again))*|电话|手机|手机号|座机|电话号码|致电|拨打|联系方式|联系|热线|打给[他她我]|電話|手機|号码)(?:号码?)?"
-    r"[^0-9A-Za-z\n]{0,4}(?:是|为|：)?[(（+ ]{0,3}([0-9][0-9() ./\u2010-\u2015-]{7,17}[0-9])(?![0-9A-Za-z]|[.,][0-9])",
+    r"(?:\b(?:call|phone|telephone|tele?|ring|text|mobile|cell(?:phone)?|whatsapp|fax|dial|reached?|handy|mobil"
+    r"|number to call|contact"
+    r"|(?:phone|mobile|cell|contact|telephone|my|his|her) (?:number|no))\b\.?(?: (?:me|him|her|them|us|back|is"
+    r"|was|on|at|under|to|number|no|or"
+    r"|the|his|my|now|directly|straight|again))*|电话|手机|手机号|座机|电话号码|致电|拨打|联系方式|联系|热线"
+    r"|打给[他她我]|電話|手機|号码)(?:号码?)?"
+    r"[^0-9A-Za-z\n]{0,4}(?:是|为|：)?[(（+ ]{0,3}([0-9][0-9() ./\u2010-\u2015-]{7,17}[0-9])(?![0-9A-Za-z]"
+    r"|[.,][0-9])",
     re.IGNORECASE,
 )
 """A number of any form after a word that says that it is one to call."""
@@ -248,17 +272,22 @@ _CN_ID = re.compile(
     r"(?![0-9A-Za-z])"
 )
 _SOCIAL_SECURITY = re.compile(
-    r"(?<![0-9A-Za-z.-])(?!000|666|9)[0-9]{3}([-\u2010-\u2013])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"
+    r"(?<![0-9A-Za-z.-])(?!000|666|9)[0-9]{3}([-\u2010-\u2013])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z]"
+    r"|[.-][0-9])"
 )
 _NOBODYS_ID = frozenset({"078051120", "219099999", "123456789", "457555462", "987654321", "111111111"})
 """Numbers of advertisements and manuals."""
 _NATIONAL_INSURANCE = re.compile(
-    r"(?<![0-9A-Za-z])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} [0-9]{2} [0-9]{2} ?[A-D](?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?!BG|GB|KN|NK|NT|TN"
+    r"|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} [0-9]{2} [0-9]{2} ?[A-D](?![0-9A-Za-z])"
 )
 _LABELLED_ID = re.compile(
-    r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|sin|national insurance|nino|nhs|medicare|aadhaar|tax ?id"
-    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id|green card|visa)(?: (?:number|no\.?|num|id|card))?(?: (?:is|was|of))?"
-    r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|医保卡?|港澳证|護照|身分證)(?:件)?(?:号码?|帳號|號碼?)?)"
+    r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|sin|national insurance|nino"
+    r"|nhs|medicare|aadhaar|tax ?id"
+    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id|green card|visa)(?: (?:number|no\.?"
+    r"|num|id|card))?(?: (?:is|was|of))?"
+    r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|医保卡?|港澳证|護照"
+    r"|身分證)(?:件)?(?:号码?|帳號|號碼?)?)"
     r"[^0-9A-Za-z\n]{0,3}(?:是|为|：)?[^0-9A-Za-z\n]{0,2}([A-Z]{0,3}[0-9][0-9A-Z -]{5,20})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
@@ -273,12 +302,13 @@ _CHAT_ACCOUNT = re.compile(
 )
 _ACCOUNTS = watch("qq wechat weixin")
 _CARD = re.compile(
-    r"(?<![0-9A-Za-z.-])(?:3[47]|4[0-9]|5[1-5]|2[2-7]|6[0-9])[0-9]{2}(?:[ -]?[0-9]{2,6}){2,4}(?![0-9A-Za-z]|[.-][0-9])"
+    r"(?<![0-9A-Za-z.-])(?:3[47]|4[0-9]|5[1-5]|2[2-7]|6[0-9])[0-9]{2}(?:[ -]?[0-9]{2,6}){2,4}(?![0-9A-Za-z]"
+    r"|[.-][0-9])"
 )
 
 
 def pii(example: Example) -> str | None:
-    """E-mail addresses, telephone numbers, numbers of people's papers, accounts and cards; the message names the kind only.
+    """E-mail addresses, telephones, numbers of people's papers, accounts and cards; the message names the kind only.
 
     Reserved domains (RFC 2606), mailboxes of functions, hotlines (400, 800, toll-free) and numbers kept for fiction
     (555-0100 to 555-0199; Ofcom's 07700 900000 to 900999 and 020 7946 0000 to 0999) are nobody's.
@@ -412,10 +442,14 @@ _INTERNAL_WORDS = watch(
 _INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级")
 
 _DOCUMENT = (
-    r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?|knowledge\ ?base|playbook"
-    r"|runbook|e-?mails?|reports?|slides|deck|specs?|specification|portal|records?|page|polic(?:y|ies)|procedures?|sop|faq"
-    r"|minutes|circular|bulletin|announcement|notice|directive|regulations?|rules?|rulebook|standards?|roadmap|spreadsheet"
-    r"|dashboard|tracker|database|article|instructions?|checklist|presentation|analysis|review|audit\ report|newsletter"
+    r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?"
+    r"|knowledge\ ?base|playbook"
+    r"|runbook|e-?mails?|reports?|slides|deck|specs?|specification|portal|records?|page|polic(?:y|ies)"
+    r"|procedures?|sop|faq"
+    r"|minutes|circular|bulletin|announcement|notice|directive|regulations?|rules?|rulebook|standards?|roadmap"
+    r"|spreadsheet"
+    r"|dashboard|tracker|database|article|instructions?|checklist|presentation|analysis|review|audit\ report"
+    r"|newsletter"
     r"|price\ list|tool|system|site|network|channel|training|material|notes?)"
 )
 """What a house writes for itself."""
@@ -429,47 +463,65 @@ _PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数�
 _INTERNAL = re.compile(
     rf"""
     \b(?:(?:according\ to|as\ per|per|based\ on|refer\ to|consult|see|quoting|cited\ in|from
-          |in\ line\ with|(?:stated|described|noted|set\ out|explained|written|documented|laid\ down|listed|outlined|defined
+          |in\ line\ with|(?:stated|described|noted|set\ out|explained|written|documented|laid\ down|listed
+          |outlined|defined
           |mentioned|recorded|specified|published|posted|given|found)\ (?:in|on|by))\s+
        |(?:our|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?)\s+)
-    (?:(?:our|the|my|this|its|your|an?|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?|latest|current|q[1-4]|[\w-]+)\s+){{0,3}}?
-    (?:(?:company|strictly)-)?(?:internal|in-house|confidential|proprietary|intranet)(?:-only)?\s+(?:[\w'-]+\s+){{0,3}}?
+    (?:(?:our|the|my|this|its|your|an?|company(?:'s)?|team(?:'s)?|corporate|department(?:'s)?|latest|current
+      |q[1-4]|[\w-]+)\s+){{0,3}}?
+    (?:(?:company|strictly)-)?(?:internal|in-house|confidential|proprietary|intranet)(?:-only)?\s+
+      (?:[\w'-]+\s+){{0,3}}?
     (?!data\b|external)(?:{_DOCUMENT}|file|files)\b
-    | \b(?:the|our|this)\s+(?:internal|in-house|confidential)\s+(?:[\w'-]+\s+){{0,3}}?{_DOCUMENT}\s+(?:says?|states?|requires?|specif(?:y|ies)|lists?)\b
+    | \b(?:the|our|this)\s+(?:internal|in-house|confidential)\s+(?:[\w'-]+\s+){{0,3}}?{_DOCUMENT}\s+(?:says?
+      |states?|requires?|specif(?:y|ies)|lists?)\b
     | \b(?:our|company(?:'s)?|corporate|staff|team(?:'s)?|department(?:'s)?|office|employee)\s+
-      (?:intranet|internal\ (?:network|wiki|portal)|sharepoint|confluence|(?:team\ )?wiki|(?:shared|network|team|common)\ (?:drive|folder))\b
-    | \b(?:on|in|via)\ (?:the\ )?(?:intranet|sharepoint|confluence)(?:\ (?:page|portal|site|space|under|at)\b|\s?[>/→])
-    | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline|standard)s?
+      (?:intranet|internal\ (?:network|wiki|portal)|sharepoint|confluence|(?:team\ )?wiki|(?:shared|network|team
+      |common)\ (?:drive|folder))\b
+    | \b(?:on|in|via)\ (?:the\ )?(?:intranet|sharepoint|confluence)(?:\ (?:page|portal|site|space|under|at)\b
+      |\s?[>/→])
+    | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline
+      |standard)s?
       \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
     | \binternal\ (?:use\ )?only\b | \b(?:for|to)\ internal\ (?:use|distribution|circulation|eyes)\b
     | \b(?:company|strictly|highly)[ ]confidential\b | \bconfidential\ (?:and|\&)\ proprietary\b
     | \b(?:marked|classified|labell?ed|stamped)\s(?:as\s)?["“']?(?:company[ ]|strictly[ ])?(?:confidential|internal)\b
     | \b(?:not|never|don't|neither)\ (?:be\ |to\ be\ |for\ )?
       (?:share|forward|distribute|circulate|disclose|publish|leave|release|use|distribution)d?\ (?:\w+\ ){{0,3}}?
-      (?:externally\b|(?:outside|beyond)\ (?:of\ )?(?:the|our|this)\ (?:company|team|organi[sz]ation|department|firm|office|group|business)\b)
+      (?:externally\b|(?:outside|beyond)\ (?:of\ )?(?:the|our|this)\ (?:company|team|organi[sz]ation|department
+      |firm|office|group|business)\b)
     | \bnot\ for\ external\ (?:use|distribution|release|circulation)\b
-    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自|登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
+    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
+      |登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
       [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益|審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
-    | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门|的|我們){{0,2}}(?:内部|内网|內部|內網)(?:的)?(?:{_PLACE}|系统)(?:的|中|里|公告|记录|，|显示|提交|查)
-    | (?:如|从|由|正如|在)[^，。,！？；\n]{{0,4}}?(?:内部|內部|内网|內網)(?!控制|审计|收益)[^，。,！？；\n]{{0,8}}?{_PAPER}[^，。！？；\n]{{0,6}}?
+    | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门
+      |的|我們){{0,2}}(?:内部|内网|內部|內網)(?:的)?(?:{_PLACE}|系统)(?:的|中|里|公告|记录|，|显示|提交|查)
+    | (?:如|从|由|正如|在)[^，。,！？；\n]{{0,4}}?(?:内部|內部|内网|內網)(?!控制|审计
+      |收益)[^，。,！？；\n]{{0,8}}?{_PAPER}[^，。！？；\n]{{0,6}}?
       (?:所述|所说|所示|所列|规定|写|提到|指出|要求|说|显示|记载|載)
-    | (?:我们|我司|本公司|咱们|本部门|部门|团队|单位|我們|本司|公司)(?:的)?(?:内部|內部|内网|內網)(?:的)?[^，。,！？；\n]{{0,5}}?
-      (?:{_PAPER}|{_PLACE}|系统)[^，。！？；\n]{{0,8}}?(?:写|说|规定|提到|要求|显示|指出|标明|注明|载明|《|第|[A-Z]{{2,}}-?\d|填写|提交|下载|查询|查看|申请|可查|公布|发布|通知)
-    | (?:公司|我司|单位|集团|部门)(?:的)?(?:内网|內網)(?:的|里的|上的|中的)?[^，。,！？；\n]{{0,6}}?(?:系统|门户|平台|网站|页面|主页|首页|公告|论坛|网盘|栏目|下载)
-    | (?:内部|內部)(?:文档|文件|资料|手册|文檔|資料|手冊|制度|规定|通知|邮件|报告)(?:编号|編號|第|《|[:：]?\s?[a-z]{{2,}}[-_]?\d)
-    | (?:^|[，。：；（(【\[\s])(?:内部|機密|机密|涉密|绝密|內部)(?:资料|文件|信息|邮件|文档|資料|使用|传阅|参考|公开|口径|通知|消息)?[，,。：:；）)】\]！!]
+    | (?:我们|我司|本公司|咱们|本部门|部门|团队|单位|我們|本司|公司)(?:的)?(?:内部|內部|内网|內網)
+      (?:的)?[^，。,！？；\n]{{0,5}}?
+      (?:{_PAPER}|{_PLACE}|系统)[^，。！？；\n]{{0,8}}?(?:写|说|规定|提到|要求|显示|指出|标明|注明|载明|《|第
+      |[A-Z]{{2,}}-?\d|填写|提交|下载|查询|查看|申请|可查|公布|发布|通知)
+    | (?:公司|我司|单位|集团|部门)(?:的)?(?:内网|內網)(?:的|里的|上的|中的)?[^，。,！？；\n]{{0,6}}?(?:系统|门户
+      |平台|网站|页面|主页|首页|公告|论坛|网盘|栏目|下载)
+    | (?:内部|內部)(?:文档|文件|资料|手册|文檔|資料|手冊|制度|规定|通知|邮件|报告)(?:编号|編號|第|《
+      |[:：]?\s?[a-z]{{2,}}[-_]?\d)
+    | (?:^|[，。：；（(【\[\s])(?:内部|機密|机密|涉密|绝密|內部)(?:资料|文件|信息|邮件|文档|資料|使用|传阅|参考
+      |公开|口径|通知|消息)?[，,。：:；）)】\]！!]
     | (?:内部|內部)(?:版|稿|传阅|掌握|保密)(?=[，。）)】》的])
     | (?:内网|內網)(?:门户|首页|主页|公告)
     | 密级\s?[:：]
     | (?:仅供|僅供|仅限|僅限|只限|只供|限于|供)[^，。\n]{{0,6}}(?:内部|內部)
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
-    | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄|外洩|对外公开|对外披露|对外透露|对外公布)
+    | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
+      |外洩|对外公开|对外披露|对外透露|对外公布)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 
 _SYSTEM = re.compile(
-    r"(?:我司|本公司|公司|部门|团队|我们)的?\s?(?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira)(?=\s?(?:系统|平台|[上里中的提查,，]))",
+    r"(?:我司|本公司|公司|部门|团队|我们)的?\s?(?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira)(?=\s?(?:系统|平台"
+    r"|[上里中的提查,，]))",
     re.IGNORECASE,
 )
 _SYSTEM_WORDS = watch("oa erp crm wiki sharepoint confluence jira")
@@ -479,11 +531,13 @@ _HOST = re.compile(
     https?://(?:[\w-]+\.){1,5}(?:corp|internal|intranet|intra|lan|local|localdomain)(?![\w.-])
     | (?<![\w.@/-])(?:[\w-]+\.){1,4}(?:corp|intranet|intra|lan)(?![\w.-])
     | (?<![\w.@/-])(?=[\w.]{0,60}[\d-])(?:[\w-]+\.){2,4}internal(?![\w.-])
-    | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal|hr|sso|jenkins|grafana|kibana|nexus|nas|docs
+    | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal|hr|sso|jenkins|grafana|kibana|nexus
+      |nas|docs
         |helpdesk|sharepoint|redmine|zentao|vpn|it|finance)(?=[/:])
     | (?:https?://|(?<![\w.-]))(?:intranet|confluence|oa|sharepoint)\.[\w-]+\.(?:com|cn|net|org)
     | https?://(?:jira|zentao|jenkins|kibana)\.[\w-]+\.(?:com|cn|net)
-    | https?://[\w-]+\.sharepoint\.com/ | https?://[\w-]+\.(?:feishu\.cn|larkoffice\.com)/(?:wiki|docx?|docs|sheets|base)/
+    | https?://[\w-]+\.sharepoint\.com/ | https?://[\w-]+\.(?:feishu\.cn|larkoffice\.com)/(?:wiki|docx?|docs
+      |sheets|base)/
     | https?://(?:10\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])
     """,
     re.IGNORECASE | re.VERBOSE | re.ASCII,
@@ -495,16 +549,20 @@ _PUBLIC_HOST = re.compile(
     re.IGNORECASE,
 )
 _SHARE = re.compile(
-    r"(?<![\w\\&}$])\\\\(?!(?:localhost|server\d?|servername|host|hostname|computer\w*|nas|wsl\b|your[\w-]*|[\w-]*example[\w-]*)[\\$.])"
+    r"(?<![\w\\&}$])\\\\(?!(?:localhost|server\d?|servername|host|hostname|computer\w*|nas|wsl\b|your[\w-]*"
+    r"|[\w-]*example[\w-]*)[\\$.])"
     r"[A-Za-z0-9][\w.-]{2,40}\\\w|\bsmb://[\w-]{3,40}/\w",
     re.IGNORECASE,
 )
 """A folder on a file server, \\\\SERVER\\SHARE."""
 
 _KEY = (
-    r"(?<![\w-])(?!(?:UTF|UCS|ISO|IEC|IEEE|RFC|CVE|CWE|PEP|SHA|MD|AES|RSA|GB|GBT|EN|DIN|BS|JIS|ANSI|ASTM|NIST|FIPS|FAR|USB|COVID|SARS"
-    r"|RTX|GTX|GPT|BERT|MIL|OSHA|NFPA|CAS|PM|CD|DVD|HTTP|TLS|SSL|IPV|WPA|LED|CR|AA|SN|PH|IEM|ICD|KB|MS|NGC|IC|SPF|CAN|DDR|BOEING"
-    r"|AIRBUS|TOYOTA|LTE|IP|OSI|SQL|ES|COBOL|APA|MLA|EIA|ITU|ECMA|ACI|AISC|API|UL|IAS|IFRS|FAS|WMO|CIE|NASA|ESA|HLA|IL|CO|BMW|MP)-)"
+    r"(?<![\w-])(?!(?:UTF|UCS|ISO|IEC|IEEE|RFC|CVE|CWE|PEP|SHA|MD|AES|RSA|GB|GBT|EN|DIN|BS|JIS|ANSI|ASTM|NIST"
+    r"|FIPS|FAR|USB|COVID|SARS"
+    r"|RTX|GTX|GPT|BERT|MIL|OSHA|NFPA|CAS|PM|CD|DVD|HTTP|TLS|SSL|IPV|WPA|LED|CR|AA|SN|PH|IEM|ICD|KB|MS|NGC|IC"
+    r"|SPF|CAN|DDR|BOEING"
+    r"|AIRBUS|TOYOTA|LTE|IP|OSI|SQL|ES|COBOL|APA|MLA|EIA|ITU|ECMA|ACI|AISC|API|UL|IAS|IFRS|FAS|WMO|CIE|NASA|ESA"
+    r"|HLA|IL|CO|BMW|MP)-)"
     r"[A-Z][A-Z0-9]{1,9}-[0-9]{2,6}(?![\w-])"
 )
 """Number of a ticket: a project's letters and a number, and no standard's, product's or disease's."""
@@ -516,12 +574,15 @@ _TICKET = re.compile(
     r"|\b(?:INC|CHG|RITM|PRB|CRQ|SCTASK)[0-9]{7,12}\b|\bKB00[0-9]{5}\b"
     r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b|工单号?(?:是|为)?[:：#]?\s?[0-9]{4,12}"
     r"|\b(?:JIRA|Jira)-[0-9]{2,6}\b"
-    r"|\b(?:[Ff]ixed|[Tt]racked|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged|[Dd]iscussed|[Dd]eployed"
-    r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of|[Bb]locked by|[Cc]overed)"
+    r"|\b(?:[Ff]ixed|[Tt]racked|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
+    r"|[Dd]iscussed|[Dd]eployed"
+    r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of"
+    r"|[Bb]locked by|[Cc]overed)"
     rf"(?: (?:in|as|under|with|via|by|on|at|the|our|also)){{0,2}} {_KEY}"
     rf"|(?:见|详见|参见|参考|根据|依据|在|按|关联|对应|记录于|登记为|提了)\s?{_KEY}"
     rf"|{_KEY}\s?(?:中|里)?(?:已?修复|已?解决|跟踪|跟进|处理|关闭|讨论|号文件?|号规定)"
-    r"|\b(?:[Dd]ocument|[Pp]olicy|[Pp]rocedure|[Gg]uideline|[Mm]emo|[Cc]ircular|[Rr]unbook|[Hh]andbook|[Mm]anual|[Ii]nstruction)"
+    r"|\b(?:[Dd]ocument|[Pp]olicy|[Pp]rocedure|[Gg]uideline|[Mm]emo|[Cc]ircular|[Rr]unbook|[Hh]andbook|[Mm]anual"
+    r"|[Ii]nstruction)"
     rf"(?: (?:no\.?|number|id))? {_KEY}"
     r"|(?<![\w-])(?:[A-Z]{2,6}-)?(?:SOP|POL|PROC|WI|MEMO)-(?:[A-Z]{2,6}-)?[0-9]{2,5}(?![\w-])",
     re.ASCII,
@@ -551,9 +612,9 @@ def _internal(text: str) -> str | None:
         return f"says {found[0]!r}"
     if b"\\\\" in signs and _SHARE.search(text):
         return "names a folder of an internal network"
-    if b"://" in signs or not _HOST_WORDS.isdisjoint(told):
-        if any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
-            return "names a host of an internal network"
+    addressed = b"://" in signs or not _HOST_WORDS.isdisjoint(told)
+    if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
+        return "names a host of an internal network"
     if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
         return f"says {found[0][:60]!r}"
     return None

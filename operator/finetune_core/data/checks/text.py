@@ -33,9 +33,12 @@ _ABOUT_MARKUP = re.compile(
     re.IGNORECASE,
 )
 
-# C0 without tab, line feed and carriage return; DEL and C1; soft hyphen, zero-width space, invisible operators, Mongolian
-# vowel separator, byte order mark; separators of lines and paragraphs; embeddings, overrides, isolates and other settings
-# of direction; marks of annotations, and U+FFFC where an object was; musical and private use; noncharacters; surrogates.
+# C0 without tab, line feed and carriage return; DEL and C1; soft hyphen, zero-width space, invisible operators,
+# Mongolian
+# vowel separator, byte order mark; separators of lines and paragraphs; embeddings, overrides, isolates and other
+# settings
+# of direction; marks of annotations, and U+FFFC where an object was; musical and private use; noncharacters;
+# surrogates.
 # Joiners stay beside emoji and in the scripts that need them, such as Persian and Hindi; tags stay in flags.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc\ue000-\uf8ff"
@@ -52,7 +55,8 @@ _REPLACED = re.compile("\ufffd|ï¿½|锟斤拷|烫烫烫|屯屯屯")
 
 _CONTINUATION = "[\x80-\xbf" + "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)) + "]"
 _UTF8_AS_LATIN = re.compile(
-    f"[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}|(?:[ÐÑÎÏ]{_CONTINUATION}){{2}}|Â[\xa0-\xbf]"
+    f"[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}|(?:[ÐÑÎÏ]{_CONTINUATION}){{2}}"
+    f"|Â[\xa0-\xbf]"
     "|Ã[\x80-\xbfƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ€]"
 )
 
@@ -62,7 +66,8 @@ _LIKELY = re.compile("[\u00a0-\u04ff\u2010-\u2bff\u3000-\u9fff\uac00-\ud7af\uff0
 
 _LATIN_RUN = re.compile("[\xa1-\xfe]{4,}")
 
-# UTF-8 for Chinese begins with a byte from E3 to E9 and goes on with one below C0: read as GBK or Big5, rare characters.
+# UTF-8 for Chinese begins with a byte from E3 to E9 and goes on with one below C0: read as GBK or Big5, rare
+# characters.
 # The same of full-width punctuation (EF BC, EF BD), of “ and — (E2 80), and of emoji (F0 9F).
 _LEADS = {
     codec: "".join(
@@ -82,7 +87,8 @@ _SYLLABLES = "".join(
 
 
 def _of_utf8(codec: str) -> str:
-    """Where UTF-8 read by the codec may be: three bytes of punctuation or Chinese, two of an accented letter or a sign."""
+    """Where UTF-8 read by the codec may be: three bytes of punctuation or Chinese, two of an accented letter or "
+    "a sign."""
     threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
     sign, letter = (bytes([byte]).decode(codec) for byte in (0xC2, 0xC3))
     return f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
@@ -110,7 +116,8 @@ _SUSPECT = re.compile(
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
 _ABOUT_ENCODINGS = re.compile(
-    r"mojibake|encod|latin-?1|iso-8859|windows-125|charset|unicode|garbled|utf-?8|gbk|gb ?2312|乱码|亂碼|字符编码|编码[错问]|字符集",
+    r"mojibake|encod|latin-?1|iso-8859|windows-125|charset|unicode|garbled|utf-?8|gbk|gb ?2312|乱码|亂碼"
+    r"|字符编码|编码[错问]|字符集",
     re.IGNORECASE,
 )
 """A question about misreading shows some."""
@@ -159,8 +166,8 @@ def without_control_characters(text: str) -> str:
 def mojibake(example: Example) -> str | None:
     """Bytes that were read in the wrong encoding, proven by reading them back.
 
-    The ways met in practice with Chinese and English: UTF-8 read as Latin-1 or Windows-1252 (``â€™``), UTF-8 read as GBK
-    or Big5 (``浣犲ソ``), GBK read as Latin-1 (``ÄãºÃ``), UTF-8 read in an encoding of old Macs and consoles (``‚Äô``),
+    The ways met in practice with Chinese and English: UTF-8 read as Latin-1 or Windows-1252 (``â€™``), as GBK or Big5
+    (``浣犲ソ``), GBK read as Latin-1 (``ÄãºÃ``), UTF-8 read in an encoding of old Macs and consoles (``‚Äô``),
     Shift-JIS read as GBK, and what no decoder could read. A question about encodings may show them.
     """
     found = locate(example, _misread, "system", "user", "assistant")
