@@ -152,9 +152,12 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LEAST_WORDS = 3
 _LEAST_SHARE = 0.2
 """Of the words of a text in its language; names, lists and mottos have less."""
-_SHORT, _SENTENCE, _LONG = 5, 8, 10
-"""Words of a sentence with a full stop, and without one, since titles of books have none; and of one where two common
-words are not enough."""
+_SENTENCE = 8
+"""Words of a sentence without a full stop: titles of books and dishes are shorter."""
+_ENDED = 3, 5
+"""Words of an English sentence with a full stop, and of another one."""
+_LONG = 10
+"""Words of a sentence in which fewer common words will do: one of English, two of another language."""
 _LEAST_LETTERS = {"Chinese": 5, "Japanese": 5, "Korean": 5, "Latin": 12}
 _LEAST_LETTERS_ELSE = 12
 _SURE = 0.8
@@ -243,17 +246,19 @@ def _latin(text: str, least: float) -> tuple[str, ...]:
     words = _WORD.findall(text)
     # Names and titles are written with capitals, and so are words at the beginning.
     seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, words[:1]))
-    ended = text.rstrip()[-1:] in (".", "!", "?", ":")
-    if least > 0.5 and len(words) < _SENTENCE and not (ended and len(words) >= _SHORT):
-        return ("Latin",)
     accented = [set(word) for word in seen if not word.isascii()]
     scores = Counter({name: len(seen & known) for name, known in _LISTS.items()})
     for name, letters in _LETTERS_OF.items() if accented else ():
         scores[name] += sum(not word.isdisjoint(letters) for word in accented)
     best = max(scores.values())
-    enough = 1 if least < 0.5 else _LEAST_WORDS - (ended and len(words) < _LONG)
-    if best < enough or best < _LEAST_SHARE * len(seen) or (least > 0.5 and best == len(seen)):
+    if best < _LEAST_SHARE * len(seen) or best < 1:
         return ("Latin",)
+    if least > 0.5:
+        foreign = scores["English"] < best
+        ended = text.rstrip()[-1:] in (".", "!", "?", ":")
+        enough = 1 + foreign if ended and len(words) < _LONG and len(seen) >= 3 else _LEAST_WORDS
+        if len(words) < (_ENDED[foreign] if ended else _SENTENCE) or best < enough or best == len(seen):
+            return ("Latin",)
     return tuple(name for name, score in scores.most_common() if 1.5 * score > best)
 
 

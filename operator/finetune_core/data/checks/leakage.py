@@ -231,7 +231,7 @@ _NOBODYS_MAILBOX = re.compile(
 """Of a function (RFC 2142 and usage) or of a manual."""
 
 _MANY_DIGITS = re.compile(r"[0-9](?:[0-9 ().\u2010-\u2015-]{5,}[0-9Xx]|/[0-9]{6})")
-_LEAST_DIGITS = 6
+_LEAST_DIGITS = 7
 
 _CN_MOBILE = re.compile(
     r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]"
@@ -300,7 +300,11 @@ _CHAT_ACCOUNT = re.compile(
     r"|(?:微信号?|wechat(?: id)?|weixin)\s?(?:[:：是为]|is\b|号)\s?([A-Za-z][\w-]{5,19}|[0-9]{11})(?![\w-])",
     re.IGNORECASE | re.ASCII,
 )
-_ACCOUNTS = watch("qq wechat weixin")
+_ACCOUNTS = watch("qq wechat weixin ni nino insurance")
+_ACCOUNT_NUMBERS = (
+    ("an account of a messenger", _CHAT_ACCOUNT),
+    ("a number of someone's papers", _NATIONAL_INSURANCE),
+)
 _CARD = re.compile(
     r"(?<![0-9A-Za-z.-])(?:3[47]|4[0-9]|5[1-5]|2[2-7]|6[0-9])[0-9]{2}(?:[ -]?[0-9]{2,6}){2,4}(?![0-9A-Za-z]"
     r"|[.-][0-9])"
@@ -318,20 +322,20 @@ def pii(example: Example) -> str | None:
 
 def _personal(text: str) -> str | None:
     signs = marks(text)
-    if not signs:
+    if len(signs) < _LEAST_DIGITS and not (signs.translate(None, b"0123456789") or "微信" in text):
         return None
     if b"@" in signs and any(map(_somebodys, _EMAIL.finditer(text))):
         return "holds an e-mail address"
     if (b"[]" in signs or b"()" in signs) and _SPELT_EMAIL.search(text):
         return "holds an e-mail address"
-    count = digits(text)
-    if count >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
+    if digits(text) >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
         for kind, found in _NUMBERS:
             if any(found(text)):
                 return f"holds {kind}"
-    named = count >= 4 and ("微信" in text or not _ACCOUNTS.isdisjoint(telling(text)))
-    if named and _CHAT_ACCOUNT.search(text):
-        return "holds an account of a messenger"
+    if "微信" in text or not _ACCOUNTS.isdisjoint(telling(text)):
+        for kind, pattern in _ACCOUNT_NUMBERS:
+            if pattern.search(text):
+                return f"holds {kind}"
     return None
 
 
@@ -396,8 +400,6 @@ _DATE = re.compile(
 def _papers(text: str) -> Iterator[bool]:
     for found in _SOCIAL_SECURITY.finditer(text):
         yield re.sub("[^0-9]", "", found[0]) not in _NOBODYS_ID
-    for _ in _NATIONAL_INSURANCE.finditer(text):
-        yield True
     for found in _LABELLED_ID.finditer(text):
         number = re.sub("[^0-9]", "", found[1])
         yield len(number) >= 6 and not _made_up(number)
