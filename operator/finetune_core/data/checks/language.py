@@ -189,7 +189,7 @@ def language_mismatch(example: Example) -> str | None:
     if example.plain:
         return None
     for asked, answered in pairwise(example.messages):
-        if (asked.role, answered.role) != ("user", "assistant"):
+        if asked.role != "user" or answered.role != "assistant":
             continue
         kind = _kind(asked.content)
         if kind and kind == _kind(answered.content):
@@ -217,7 +217,9 @@ def _kind(text: str) -> str:
 def _like_english(text: str) -> bool:
     told = telling(text)
     # Words that end in i are rare in English, and every third of Italian.
-    return _FOREIGN_WORDS.isdisjoint(told) and text.count("i ", 0, 160) < 3 and len(_SHARED_WORDS & told) < 2
+    if told and not (_FOREIGN_WORDS.isdisjoint(told) and len(_SHARED_WORDS & told) < 2):
+        return False
+    return text.count("i ", 0, 160) < 3
 
 
 def _languages(text: str, least: float) -> tuple[str, ...]:

@@ -604,12 +604,10 @@ def internal_reference(example: Example) -> str | None:
 def _internal(text: str) -> str | None:
     told = telling(text)
     signs = marks(text)
-    for word in () if _INTERNAL_WORDS.isdisjoint(told) else _INTERNAL_WORD.finditer(text):
-        if found := _INTERNAL.search(text, max(0, word.start() - 60), word.end() + 80):
-            return f"says {found[0][:60]!r}"
-    for word in () if text.isascii() else _INTERNAL_CHINESE.finditer(text):
-        if found := _INTERNAL.search(text, max(0, word.start() - 15), word.end() + 25):
-            return f"says {found[0].strip()[:60]!r}"
+    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, 60, 80, text)):
+        return f"says {found[0].strip()[:60]!r}"
+    if not text.isascii() and (found := _near(_INTERNAL_CHINESE, 15, 25, text)):
+        return f"says {found[0].strip()[:60]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"
     if b"\\\\" in signs and _SHARE.search(text):
@@ -619,6 +617,17 @@ def _internal(text: str) -> str | None:
         return "names a host of an internal network"
     if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
         return f"says {found[0][:60]!r}"
+    return None
+
+
+def _near(words: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """``_INTERNAL`` around one of the words."""
+    seen = 0
+    for word in words.finditer(text):
+        if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
+            seen = word.end() + after
+            if found := _INTERNAL.search(text, max(0, word.start() - before), seen):
+                return found
     return None
 
 
