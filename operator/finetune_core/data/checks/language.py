@@ -40,7 +40,7 @@ _WORDS = {
         "let get go take put keep give tell explain describe list write name show find need want see say many "
         "much few "
         "without within under per well good new first last time day way still hardly even too own whole enough "
-        "don isn doesn s t re ll ve"
+        "don' isn' doesn' can' it' you' i' that' ve"
     ),
     "German": (
         "der die das und ist nicht ein eine einen einem einer sie mit auf den dem des von zu zum zur wie ich "
@@ -56,7 +56,7 @@ _WORDS = {
         "elle ils on ce "
         "cette ces comment ou où par plus sont être avoir fait faire font peut pouvez si ne mais se son sa ses "
         "leur très tout "
-        "toute tous toutes en à d l c j n qu puis sans sous chez entre après avant depuis jusqu toujours aussi "
+        "toute tous toutes en à d' l' c' j' n' qu' s' puis sans sous chez entre après avant depuis jusqu' toujours aussi "
         "donc oui non deux trois quand pourquoi quel quelle notre mon ma mes il y a"
     ),
     "Spanish": (
@@ -81,7 +81,7 @@ _WORDS = {
         "dalla in nel nella nei si come puoi può questo questa quale dove quando anche più ma su sul sulla se ha "
         "hanno poi "
         "ogni fino dopo prima molto tutto tutti due tre suo sua essere stato fare bene senza fra tra ho mi "
-        "ti ci vi cosa perché l d c nell dell all dall sull"
+        "ti ci vi cosa perché l' d' c' un' nell' dell' all' dall' sull'"
     ),
     "Dutch": (
         "de het een van en dat die op te voor met niet je ik hoe zijn is kan kunt worden wordt in of om aan er "
@@ -147,7 +147,8 @@ _ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _SQL = re.compile(
     r"(?:^|\n)[ \t]*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|WITH|select|insert|update|delete|create|alter)\b"
 )
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+(?:'(?=[^\W\d_]))?")
+"""Apart at an apostrophe: "don'" "t", "l'" "eau"."""
 
 _LEAST_WORDS = 3
 _LEAST_SHARE = 0.2
@@ -245,7 +246,7 @@ def _latin(text: str, least: float) -> tuple[str, ...]:
     """Which of the languages of Latin script it may be, the likeliest first; "Latin" if that is not sure."""
     if len(_CODE_SIGNS.findall(marks(text))) > _CODE_SHARE * len(text) or _SQL.search(text):
         return ("Latin",)
-    words = _WORD.findall(text)
+    words = _WORD.findall(text.replace("\u2019", "'"))
     # Names and titles are written with capitals, and so are words at the beginning.
     seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, words[:1]))
     accented = [set(word) for word in seen if not word.isascii()]

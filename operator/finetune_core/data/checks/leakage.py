@@ -282,9 +282,9 @@ _NATIONAL_INSURANCE = re.compile(
     r"|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} [0-9]{2} [0-9]{2} ?[A-D](?![0-9A-Za-z])"
 )
 _LABELLED_ID = re.compile(
-    r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|sin|national insurance|nino"
+    r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|national insurance|nino"
     r"|nhs|medicare|aadhaar|tax ?id"
-    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id|green card|visa)(?: (?:number|no\.?"
+    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id)(?: (?:number|no\.?"
     r"|num|id|card))?(?: (?:is|was|of))?"
     r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|医保卡?|港澳证|護照"
     r"|身分證)(?:件)?(?:号码?|帳號|號碼?)?)"
@@ -484,7 +484,7 @@ _INTERNAL = re.compile(
     | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline
       |standard)s?
       \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
-    | \binternal\ (?:use\ )?only\b | \b(?:for|to)\ internal\ (?:use|distribution|circulation|eyes)\b
+    | \binternal\ (?:use\ )?only\b | \b(?:for|to)\ internal\ (?:distribution|circulation|eyes)\b
     | \b(?:company|strictly|highly)[ ]confidential\b | \bconfidential\ (?:and|\&)\ proprietary\b
     | \b(?:marked|classified|labell?ed|stamped)\s(?:as\s)?["“']?(?:company[ ]|strictly[ ])?(?:confidential|internal)\b
     | \b(?:not|never|don't|neither)\ (?:be\ |to\ be\ |for\ )?
