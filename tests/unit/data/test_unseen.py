@@ -247,13 +247,6 @@ def sets(code: FindingCode, language: str) -> Iterator[tuple[str, bool, Rows]]:
 
 
 BEHIND: dict[tuple[str, str], str] = {
-    ("control-characters", "en"): "finds 18 of 20",
-    ("control-characters", "zh"): "finds 18 of 20",
-    ("mojibake", "zh"): "finds 18 of 20",
-    ("secret", "en"): "finds 18 of 20",
-    ("pii", "en"): "finds 16 of 20",
-    ("internal-reference", "en"): "finds 13 of 20",
-    ("internal-reference", "zh"): "finds 9 of 20",
     ("echo", "zh"): "finds 18 of 20",
     ("refusal", "en"): "finds 16 of 20",
     ("refusal", "zh"): "finds 14 of 20",
@@ -261,8 +254,6 @@ BEHIND: dict[tuple[str, str], str] = {
     ("hedged-output", "zh"): "finds 15 of 20, 3 false alarms",
     ("terse-output", "en"): "finds 17 of 20",
     ("terse-output", "zh"): "finds 17 of 20",
-    ("language-mismatch", "en"): "finds 15 of 20",
-    ("language-mismatch", "zh"): "finds 12 of 20",
     ("typo", "zh"): "finds 6 of 20",
     ("unrelated-output", "en"): "looks at whole sets, not at single rows",
     ("unrelated-output", "zh"): "looks at whole sets, not at single rows",

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from functools import lru_cache
 from itertools import pairwise
 
 from finetune_core.data.checks.base import Check, stateless
@@ -28,23 +27,139 @@ _LETTERS = {name: re.compile(letters) for name, letters in _SCRIPTS.items()}
 _FOREIGN_LETTER = re.compile("[\u0370-\u1fff\u3040-\u30ff\uac00-\ud7af]")
 
 _WORDS = {
-    "English": watch(
-        "the of you your are this that with it to a my we they be will was have has which how what can do does i"
+    "English": (
+        "the of you your are this that with it to a my we they be will was have has which how what can do does i "
+        "an and in "
+        "is at for from by on or not if so as but no any all every each one two most more than then when where "
+        "who why "
+        "whose there these those some such very also only just use used may must should would could about into "
+        "over after "
+        "before during while because until through between both other same like make made been being were had "
+        "did its his "
+        "her he she him them their our us me up out off back down here again always never often usually yes please "
+        "let get go take put keep give tell explain describe list write name show find need want see say many "
+        "much few "
+        "without within under per well good new first last time day way still hardly even too own whole enough "
+        "don' isn' doesn' can' it' you' i' that' ve"
     ),
-    "German": watch("der die das und ist nicht ein eine sie mit auf den von zu wie ich kann auch wir nach bei im sind"),
-    "French": watch("le la les des et est une dans pour que qui vous avec sur pas votre nous au du je comment cette"),
-    "Spanish": watch("el los las una que por para con como del es se su puede cual donde cuando mi lo pero y en"),
-    "Portuguese": watch("os uma que para com do da em como por seu mais dos das pode ao na no meu"),
-    "Italian": watch("il che di per una con non sono del della come gli nel puoi questo quale dove"),
-    "Dutch": watch("de het een van en dat op te voor met niet je ik hoe zijn kan worden"),
+    "German": (
+        "der die das und ist nicht ein eine einen einem einer sie mit auf den dem des von zu zum zur wie ich "
+        "kann können "
+        "auch wir nach bei im ist sind sich für über oder aber wenn als aus bis am an es er ihr ihre ihren sein "
+        "wird werden "
+        "wurde haben hat hatte nur noch schon sehr mehr dass durch um so dann man muss müssen gibt keine kein ja "
+        "nein bitte "
+        "unter vor ohne gegen zwei drei jeder jede alle was wo wer warum diese dieser dieses ab uhr"
+    ),
+    "French": (
+        "le la les des du de et est un une dans pour que qui vous avec sur pas votre vos nous au aux je tu il "
+        "elle ils on ce "
+        "cette ces comment ou où par plus sont être avoir fait faire font peut pouvez si ne mais se son sa ses "
+        "leur très tout toute tous toutes en à d' l' c' j' n' qu' s' puis sans sous chez entre après avant depuis "
+        "jusqu' toujours aussi "
+        "donc oui non deux trois quand pourquoi quel quelle notre mon ma mes il y a"
+    ),
+    "Spanish": (
+        "el la los las un una unos de del que por para con como es son se su sus al en y o lo le no si sí puede "
+        "puedes pueden "
+        "cual cuál donde dónde cuando cómo mi más muy pero sin sobre entre hasta desde este esta esto está están "
+        "ser hay fue "
+        "tiene tienen también antes después cada todo toda todos todas ya dos tres días usted ustedes nos debe "
+        "porque durante "
+        "a hacer tu te me"
+    ),
+    "Portuguese": (
+        "o os a as um uma uns de do da dos das que para com em no na nos nas por pelo pela como seu sua seus é "
+        "são se mais "
+        "não foi ser está pode podem você ao aos à às e ou mas meu muito também até já quando onde entre sem "
+        "sobre isso este "
+        "esta depois antes cada todo toda todos dois três dia dias tem há porque primeiro segundo num numa"
+    ),
+    "Italian": (
+        "il lo la gli le i un una uno di del della dello dei delle degli che per con non è sono e o a al alla ai "
+        "alle da dal "
+        "dalla in nel nella nei si come puoi può questo questa quale dove quando anche più ma su sul sulla se ha "
+        "hanno poi "
+        "ogni fino dopo prima molto tutto tutti due tre suo sua essere stato fare bene senza fra tra ho mi "
+        "ti ci vi cosa perché l' d' c' un' nell' dell' all' dall' sull'"
+    ),
+    "Dutch": (
+        "de het een van en dat die op te voor met niet je ik hoe zijn is kan kunt worden wordt in of om aan er "
+        "ook naar bij "
+        "uit maar als dan nog wel geen uw u wij we ze hij zij deze dit over tot tussen tegen door moet hebben "
+        "heeft had was "
+        "veel meer na onder elke alle twee drie"
+    ),
+    "Polish": (
+        "i w z na do nie się że jest to jak co od po dla przez lub oraz ale czy ze za o przy tylko może można są "
+        "być ma już "
+        "tak który która które tym tego jego jej ich aby gdy więc bez pod nad przed między dwa trzy raz a prawie "
+        "każdy "
+        "proszę bardzo wszystkie nasz możesz należy"
+    ),
+    "Czech or Slovak": (
+        "a v na je se že to s z do pro by jak si ale po ve jsou za o jako nebo od který která které není být "
+        "bude již před "
+        "při tak jen může ještě však podle mezi bez co mít sa nie som čo ako alebo"
+    ),
+    "Swedish": (
+        "och att det som en på är av för med den till inte har de om ett han men var jag från du kan när så eller ska"
+    ),
+    "Danish or Norwegian": (
+        "og at det som en på er af av for med den til ikke har de om et han men var jeg fra du kan når så eller skal"
+    ),
+    "Turkish": (
+        "ve bir bu için ile da de çok daha olarak olan gibi kadar sonra en ne var mı mi ya her değil ise şekilde olur"
+    ),
+    "Indonesian": (
+        "yang dan di untuk dengan dari ini itu pada ke tidak dalam adalah anda akan bisa dapat atau juga oleh saat"
+    ),
+    "Vietnamese": "là và của có không được các cho trong một bạn với những để này khi người đến từ thể nếu vào",
+    "Romanian": "și în de la cu pe este nu să un o care din pentru mai sunt ca sau dacă după prin poate fi ați fost",
+    "Hungarian": "a az és hogy nem is egy van ez meg de csak már ha vagy még mint kell lehet volt között minden után",
+    "Finnish": "ja on ei se että en ole oli myös mutta kun tai jos niin joka ovat voi voit sen sekä mukaan jälkeen",
 }
-"""Words of ASCII that hardly a sentence does without; none of English but its own is a word of SQL."""
-_FOREIGN_WORDS = frozenset(word for name, words in _WORDS.items() if name != "English" for word in words) - frozenset(
-    ("die", "per", "come", "do", "no", "as", "con", "en", "van")  # which English has too
+"""Words that hardly a sentence does without."""
+_LISTS = {name: frozenset(words.split()) for name, words in _WORDS.items()}
+_ENGLISH = _LISTS["English"]
+
+_LETTERS_OF = {
+    "German": "ßäöü", "Spanish": "ñáéíóú", "Portuguese": "ãõçáéíóúâêô", "French": "œéèêàçîûô", "Polish": "ąćęłńóśźż",
+    "Turkish": "ğışçöü", "Czech or Slovak": "ěřůťďčšžýáíé", "Swedish": "åäö", "Danish or Norwegian": "øæå",
+    "Romanian": "țșăâî", "Hungarian": "őűáéíóöú", "Italian": "àèìòù", "Finnish": "äö", "Vietnamese": "đơưạảấầếềộợủ",
+}  # fmt: skip
+"""Small letters that English has in borrowed words at most."""
+
+_ENGLISH_TOO = watch(
+    "die per come con en van am la le un de del du des et el al se si son sur pour par plus car tout fin mine "
+    "war hat min"
+    " men man hay care till met mint sin pro pod volt var med ha ho nu pas dia ser mon tak den der bar bin dan "
+    "tot meet ten"
+    " fan sa ja te ne na po za ze od ai au da es ca fi um os em ti mi ma non due tra via note"
+) | frozenset("bcdjlnouvwyz")
+"""Names, abbreviations and borrowed words have them: one alone says nothing."""
+_ASCII = watch(
+    " ".join(word for words in _WORDS.values() for word in words.split() if word.isascii() and word not in _ENGLISH)
 )
+_FOREIGN_WORDS = _ASCII - _ENGLISH_TOO
+_SHARED_WORDS = (_ASCII & _ENGLISH_TOO) - frozenset("bcdjlnouvwyz")
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
+_SQL = re.compile(
+    r"(?:^|\n)[ \t]*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|WITH|select|insert|update|delete|create|alter)\b"
+)
+_WORD = re.compile(r"[^\W\d_]+(?:'(?=[^\W\d_]))?")
+"""Apart at an apostrophe: "don'" "t", "l'" "eau"."""
 
 _LEAST_WORDS = 3
-_LEAST_LETTERS = {"Chinese": 6, "Japanese": 6, "Korean": 6, "Latin": 16}
+_LEAST_SHARE = 0.2
+"""Of the words of a text in its language; names, lists and mottos have less."""
+_SENTENCE = 8
+"""Words of a sentence without a full stop: titles of books and dishes are shorter."""
+_ENDED = 3, 5
+"""Words of an English sentence with a full stop, and of another one."""
+_LONG = 10
+"""Words of a sentence in which fewer common words will do: one of English, two of another language."""
+_LEAST_LETTERS = {"Chinese": 5, "Japanese": 5, "Korean": 5, "Latin": 12}
 _LEAST_LETTERS_ELSE = 12
 _SURE = 0.8
 """Share of the letters that are the language's own; names and terms may be of another."""
@@ -54,9 +169,11 @@ _CODE_SIGNS = re.compile(rb"[{}()\[\];=<>_$#|\\]")
 _CODE_SHARE = 0.05
 
 _ABOUT_LANGUAGE = re.compile(
-    r"translat|language|english|chinese|mandarin|cantonese|french|german|spanish|portuguese|italian|dutch|russian|japanese"
-    r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|pronounc|subtitle|lyrics"
-    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音|单词|單詞|翻[译譯]|[译譯]|歌词|台词"
+    r"translat|language|english|chinese|mandarin|cantonese|french|german|spanish|portuguese|italian|dutch"
+    r"|russian|japanese"
+    r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|motto|anthem|proverb|original title"
+    r"|commit message|slogan|pronounc|subtitle|lyrics"
+    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]|[译譯]|歌词|台词"
     "|[語语]言|traduc|traduire|tradui|перевед|перевод|английск|übersetz|auf deutsch|en français|en español",
     re.IGNORECASE,
 )
@@ -73,33 +190,40 @@ def language_mismatch(example: Example) -> str | None:
     if example.plain:
         return None
     for asked, answered in pairwise(example.messages):
-        if (asked.role, answered.role) != ("user", "assistant"):
+        if asked.role != "user" or answered.role != "assistant":
             continue
         kind = _kind(asked.content)
         if kind and kind == _kind(answered.content):
             continue
-        answer = _languages(answered.content, _SURE) - {"Latin"}
+        answer = _languages(answered.content, _SURE)
         question = _languages(asked.content, 0.1)
-        if not answer or not question or answer & question or "Latin" in question:
+        if not answer or not question or set(question) & set(answer) or "Latin" in (*answer, *question):
             continue
         if any(map(_ABOUT_LANGUAGE.search, example.contents("system", "user"))):
             return None
-        return f"the question is in {' and '.join(sorted(question))}, the answer in {min(answer)}"
+        return f"the question is in {' and '.join(sorted(question))}, the answer in {answer[0]}"
     return None
 
 
-@lru_cache(maxsize=32)
 def _kind(text: str) -> str:
     """English or Chinese, where a glance is enough to tell; it may say "English" of any list of names."""
     if text.isascii():
-        return "English" if _FOREIGN_WORDS.isdisjoint(telling(text)) else ""
+        return "English" if _like_english(text) else ""
     width = len(text.encode("utf-8", "surrogatepass")) / len(text)
     if width > 2.2:
         return "" if _FOREIGN_LETTER.search(text) else "Chinese"
-    return "English" if width < 1.05 and _FOREIGN_WORDS.isdisjoint(telling(text)) else ""
+    return "English" if width < 1.05 and _like_english(text) and not _ACCENTED.search(text) else ""
 
 
-def _languages(text: str, least: float) -> frozenset[str]:
+def _like_english(text: str) -> bool:
+    told = telling(text)
+    # Words that end in i are rare in English, and every third of Italian.
+    if told and not (_FOREIGN_WORDS.isdisjoint(told) and len(_SHARED_WORDS & told) < 2):
+        return False
+    return text.count("i ", 0, 160) < 3
+
+
+def _languages(text: str, least: float) -> tuple[str, ...]:
     """The languages that have at least this share of the letters in the text's prose, and are sure to be there."""
     own = prose(text)
     counts = Counter({name: len(letters.findall(own)) for name, letters in _LETTERS.items()})
@@ -107,25 +231,40 @@ def _languages(text: str, least: float) -> frozenset[str]:
         counts["Japanese"] += counts.pop("Chinese")
     weights = {name: count * (_LATIN_WEIGHT if name == "Latin" else 1) for name, count in counts.items()}
     total = sum(weights.values())
-    found = set()
+    found: list[str] = []
     for name, count in counts.items():
         if (
             count < _LEAST_LETTERS.get(name, _LEAST_LETTERS_ELSE) * (1 if least > 0.5 else 0.5)
             or weights[name] < least * total
         ):
             continue
-        found.add(_latin(own, least) if name == "Latin" else name)
-    return frozenset(found)
+        found += _latin(own, least) if name == "Latin" else (name,)
+    return tuple(found)
 
 
-def _latin(text: str, least: float) -> str:
-    """Which of the languages of Latin script it is; "Latin" if that is not sure."""
-    if len(_CODE_SIGNS.findall(marks(text))) > _CODE_SHARE * len(text):
-        return "Latin"
-    told = telling(text)
-    first, second = Counter({name: len(told & words) for name, words in _WORDS.items()}).most_common(2)
-    enough = first[1] >= (_LEAST_WORDS if least > 0.5 else 1)
-    return first[0] if enough and first[1] >= 1.5 * second[1] else "Latin"
+def _latin(text: str, least: float) -> tuple[str, ...]:
+    """Which of the languages of Latin script it may be, the likeliest first; "Latin" if that is not sure."""
+    if len(_CODE_SIGNS.findall(marks(text))) > _CODE_SHARE * len(text) or _SQL.search(text):
+        return ("Latin",)
+    words = _WORD.findall(text.replace("\u2019", "'").replace("'s ", " "))
+    # Names and titles are written with capitals, and so are words at the beginning.
+    seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, words[:1]))
+    accented = [set(word) for word in seen if not word.isascii()]
+    scores = Counter({name: len(seen & known) for name, known in _LISTS.items()})
+    for name, letters in _LETTERS_OF.items() if accented else ():
+        scores[name] += sum(not word.isdisjoint(letters) for word in accented)
+    best = max(scores.values())
+    if best < _LEAST_SHARE * len(seen) or best < 1:
+        return ("Latin",)
+    foreign = scores["English"] < best
+    if least <= 0.5 and best < 1 + foreign:  # one word of a short question may be a name
+        return ("Latin",)
+    if least > 0.5:
+        ended = text.rstrip()[-1:] in (".", "!", "?", ":")
+        enough = 1 + foreign if ended and len(words) < _LONG and len(seen) >= 3 else _LEAST_WORDS
+        if len(words) < (_ENDED[foreign] if ended else _SENTENCE) or best < enough or best == len(seen):
+            return ("Latin",)
+    return tuple(name for name, score in scores.most_common() if 1.5 * score > best)
 
 
 LANGUAGE_MISMATCH = Check(

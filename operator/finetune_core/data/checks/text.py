@@ -1,6 +1,8 @@
 """Text that is not what its author wrote: markup, invisible characters, bytes read in the wrong encoding."""
 
 import re
+from collections.abc import Iterator
+from itertools import product
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.glance import marks
@@ -31,20 +33,30 @@ _ABOUT_MARKUP = re.compile(
     re.IGNORECASE,
 )
 
-# C0 without tab, line feed and carriage return; DEL and C1; soft hyphen, zero-width space, word joiner, byte order
-# mark; embeddings, overrides and isolates of direction; private use; noncharacters; surrogates. Joiners stay: emoji,
-# Persian and Hindi need them, as do the direction marks of Arabic and Hebrew.
+# C0 without tab, line feed and carriage return; DEL and C1; soft hyphen, zero-width space, invisible operators,
+# Mongolian
+# vowel separator, byte order mark; separators of lines and paragraphs; embeddings, overrides, isolates and other
+# settings
+# of direction; marks of annotations, and U+FFFC where an object was; musical and private use; noncharacters;
+# surrogates.
+# Joiners stay beside emoji and in the scripts that need them, such as Persian and Hindi; tags stay in flags.
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\ufffe\uffff"
-    "\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc\ue000-\uf8ff"
+    "\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff\U0001d173-\U0001d17a\U000f0000-\U0010ffff]"
+    "|(?<![\u0590-\u1fff\u2190-\u2bff\u3030\u303d\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]"
+    "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]"
 )
+_DIRECTION = re.compile("[\u200e\u200f\u061c]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+"""Arabic and Hebrew need marks of direction; no other text does."""
 
 _REPLACED = re.compile("\ufffd|ï¿½|锟斤拷|烫烫烫|屯屯屯")
 """The replacement character; itself misread; and what Visual C++'s unset memory looks like in GBK."""
 
 _CONTINUATION = "[\x80-\xbf" + "".join(bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)) + "]"
 _UTF8_AS_LATIN = re.compile(
-    f"[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}|(?:[ÐÑÎÏ]{_CONTINUATION}){{2}}|Â[\xa0-\xbf]"
+    f"[\u00e0-\u00ef]{_CONTINUATION}{{2}}|[\u00f0-\u00f4]{_CONTINUATION}{{3}}|(?:[ÐÑÎÏ]{_CONTINUATION}){{2}}"
+    f"|Â[\xa0-\xbf]"
     "|Ã[\x80-\xbfƒ„†‡ˆ‰Š‹ŒŽ˜™š›œžŸ€]"
 )
 
@@ -54,13 +66,61 @@ _LIKELY = re.compile("[\u00a0-\u04ff\u2010-\u2bff\u3000-\u9fff\uac00-\ud7af\uff0
 
 _LATIN_RUN = re.compile("[\xa1-\xfe]{4,}")
 
-_LEADS = "".join(bytes([a, b]).decode("gbk", "ignore") for a in range(0xE3, 0xEA) for b in range(0x80, 0xC0))
-_LEAD_AS_GBK = re.compile(f"(?=([{_LEADS}][^\x00-\x7f]{{2}}))")
-"""UTF-8 for Chinese begins with a byte from E3 to E9 and goes on with one below C0: read as GBK, rare characters."""
+# UTF-8 for Chinese begins with a byte from E3 to E9 and goes on with one below C0: read as GBK or Big5, rare
+# characters.
+# The same of full-width punctuation (EF BC, EF BD), of “ and — (E2 80), and of emoji (F0 9F).
+_LEADS = {
+    codec: "".join(
+        bytes([a, b]).decode(codec, "ignore")
+        for a, b in [(0xE2, 0x80), (0xEF, 0xBC), (0xEF, 0xBD), *product(range(0xE3, 0xEA), range(0x80, 0xC0))]
+    )
+    for codec in ("gbk", "big5")
+}
+_LEAD_MISREAD = {
+    codec: re.compile(f"(?=([{leads}][^\x00-\x7f]{{2}}))|(?=(馃[^\x00-\x7f]))") for codec, leads in _LEADS.items()
+}
+_SYLLABLES = "".join(
+    bytes([a, b]).decode("gbk", "ignore")
+    for a, b in [(0x81, 0x5B), (0x81, 0x42), *product((0x82,), range(0x9F, 0xF2)), *product((0x83,), range(0x40, 0x97))]
+)
+"""Japanese in Shift-JIS, read as GBK."""
 
 
-_SUSPECT = re.compile(f"[\ufffd锟烫屯\xa1-\xff{_LEADS}]")
+def _of_utf8(codec: str) -> str:
+    """Where UTF-8 read by the codec may be: three bytes of punctuation or Chinese, two of an accented letter or "
+    "a sign."""
+    threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
+    sign, letter = (bytes([byte]).decode(codec) for byte in (0xC2, 0xC3))
+    return f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
+
+
+_LETTERS_AS_GBK = "".join(bytes([0xC3, byte]).decode("gbk") for byte in range(0x80, 0xC0) if byte != 0x97)
+_OTHERWISE = (
+    ("mac_roman", "utf-8", "UTF-8 read as Mac Roman", _of_utf8("mac_roman")),
+    ("cp437", "utf-8", "UTF-8 read as code page 437", _of_utf8("cp437")),
+    ("cp850", "utf-8", "UTF-8 read as code page 850", _of_utf8("cp850")),
+    ("cp1251", "utf-8", "UTF-8 read as Windows-1251", "в[^\x00-\x7f]{2}|(?<=[A-Za-z])Г[^\x00-\x7f]"),
+    ("gbk", "utf-8", "UTF-8 read as GBK", f"鈥[^\x00-\x7f]|(?<=[a-z])[{_LETTERS_AS_GBK}](?=[a-z ,.!?]|\\Z)"),
+    ("big5", "gb2312", "GBK read as Big5", "[\u4e00-\u9fff]{2}[ㄛㄩㄐ](?=[\u4e00-\u9fff])"),
+    ("gbk", "shift_jis", "Shift-JIS read as GBK", f"[{_SYLLABLES}]{{4,}}"),
+    ("cp1252", "shift_jis", "Shift-JIS read as Latin", "(?:[\x82\x83‚ƒ][^\x00-\x3f]){3,}"),
+)
+"""Wrong encoding, right one, what to say, and where it may be."""
+_MISREADINGS = [(wrong, right, says, re.compile(pattern)) for wrong, right, says, pattern in _OTHERWISE]
+_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥{_LETTERS_AS_GBK}{_SYLLABLES}]")
+_KANA = re.compile("[\u3041-\u30fe]+")
+
+_SUSPECT = re.compile(
+    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘвГㄛㄩㄐ\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
+)
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
+
+_ABOUT_ENCODINGS = re.compile(
+    r"mojibake|encod|latin-?1|iso-8859|windows-125|charset|unicode|garbled|utf-?8|gbk|gb ?2312|乱码|亂碼"
+    r"|字符编码|编码[错问]|字符集",
+    re.IGNORECASE,
+)
+"""A question about misreading shows some."""
 
 
 def html_markup(example: Example) -> str | None:
@@ -85,22 +145,39 @@ def control_characters(example: Example) -> str | None:
 def _control(text: str) -> str | None:
     # Printable text has none of them, and asking so is quick.
     printable = marks(text).decode().isprintable() if text.isascii() else text.replace("\n", "").isprintable()
-    found = None if printable else _CONTROL.search(text)
+    found = None if printable else next(_controls(text), None)
     return found and f"holds U+{ord(found[0]):04X} at character {found.start() + 1}"
+
+
+def _controls(text: str) -> Iterator[re.Match[str]]:
+    yield from _CONTROL.finditer(text)
+    if not _RIGHT_TO_LEFT.search(text):
+        yield from _DIRECTION.finditer(text)
 
 
 def without_control_characters(text: str) -> str:
     """The text without them; the same object where there are none."""
-    return text if _control(text) is None else _CONTROL.sub("", text)
+    if _control(text) is None:
+        return text
+    lines = text.replace("\u2028", "\n").replace("\u2029", "\n\n")
+    return _CONTROL.sub("", lines if _RIGHT_TO_LEFT.search(text) else _DIRECTION.sub("", lines))
 
 
 def mojibake(example: Example) -> str | None:
     """Bytes that were read in the wrong encoding, proven by reading them back.
 
-    Four ways, the ones met in practice with Chinese and English: UTF-8 read as Latin-1 or Windows-1252 (``â€™``), UTF-8
-    read as GBK (``浣犲ソ``), GBK read as Latin-1 (``ÄãºÃ``), and what no decoder could read.
+    The ways met in practice with Chinese and English: UTF-8 read as Latin-1 or Windows-1252 (``â€™``), as GBK or Big5
+    (``浣犲ソ``), GBK read as Latin-1 (``ÄãºÃ``), UTF-8 read in an encoding of old Macs and consoles (``‚Äô``),
+    Shift-JIS read as GBK, and what no decoder could read. A question about encodings may show them.
     """
-    return locate(example, _misread, "system", "user", "assistant")
+    found = locate(example, _misread, "system", "user", "assistant")
+    return None if found is None or _explained(example) else found
+
+
+def _explained(example: Example) -> bool:
+    """Is the row about encodings: does it ask of what is misread, and say so?"""
+    asked, answered = " ".join(example.contents("user")), " ".join(example.contents("assistant"))
+    return bool(_ABOUT_ENCODINGS.search(asked if _misread(asked) is None else asked + answered))
 
 
 def _misread(text: str) -> str | None:
@@ -112,13 +189,20 @@ def _misread(text: str) -> str | None:
         # French sets no-break spaces before its guillemets: "été\xa0»" is fine.
         if "\xa0»" not in found[0] and _LIKELY.match(_reread(found[0], "cp1252", "utf-8")):
             return f"holds {found[0]!r}, UTF-8 read as Latin"
-    for found in _LEAD_AS_GBK.finditer(text):
-        if len(_LIKELY.findall(_reread(found[1], "gbk", "utf-8"))) == 2:  # three characters of GBK are two of UTF-8
-            return f"holds {found[1]!r}, UTF-8 read as GBK"
+    for codec, leads in _LEAD_MISREAD.items():
+        for found in leads.finditer(text):
+            # Three characters of two bytes are two of UTF-8, and two are one emoji.
+            if len(_LIKELY.findall(_reread(found[1] or found[2], codec, "utf-8"))) == (2 if found[1] else 1):
+                return f"holds {found[1] or found[2]!r}, UTF-8 read as {codec.upper()}"
     for found in _LATIN_RUN.finditer(text):
         # GB2312 has the characters in use; a run of one and the same sign is a line drawn by hand.
         if len(set(found[0])) > 2 and _reread(found[0], "latin-1", "gb2312"):
             return f"holds {found[0][:10]!r}, GBK read as Latin"
+    for wrong, right, says, pattern in _MISREADINGS if _OTHER_SIGNS.search(text) else ():
+        for found in pattern.finditer(text):
+            meant = _reread(found[0], wrong, right)
+            if _KANA.fullmatch(meant) if right == "shift_jis" else _LIKELY.match(meant):
+                return f"holds {found[0][:10]!r}, {says}"
     return None
 
 

@@ -1,0 +1,69 @@
+"""Writings of internal references, tokens, telephones, misreadings and languages beyond the planted rows."""
+
+import random
+import string
+
+import pytest
+
+from finetune_core.data import RawRow, examine
+
+ALNUM = string.ascii_letters + string.digits
+
+
+def codes(question: str, answer: str) -> set[str]:
+    return {finding.code for finding in examine([RawRow(1, {"instruction": question, "output": answer})]).findings}
+
+
+def drawn(length: int, alphabet: str = ALNUM) -> str:
+    dice = random.Random(length)
+    return "".join(dice.choice(alphabet) for _ in range(length))
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("internal-reference", "As our in-house style guide puts it, use short words."),
+        ("internal-reference", r"It is on \\nas02\finance\rates.xlsx since May."),
+        ("internal-reference", "Resolved under CORE-1183 last week."),
+        ("internal-reference", "Connect to db01.acme.corp with your badge."),
+        ("internal-reference", "我司内部系统显示已发货，请耐心等待。"),
+        ("internal-reference", "请登录公司OA系统提交申请，主管审批后生效。"),
+        ("internal-reference", "该问题由OPS-2231跟踪处理，预计周五完成。"),
+        ("secret", f"Use LTAI{drawn(20)} for it."),
+        ("secret", f"请使用 npm_{drawn(36)} 。"),
+        ("secret", f"mysql -uroot -p{drawn(10)} shop"),
+        ("pii", "Ring 07911 204 863 after six."),
+        ("pii", "Call 0171/4482936 or write."),
+        ("pii", "The IBAN is DE12500105170648489890 at our bank."),
+        ("pii", "护照号E82910374，有效期十年。"),
+        ("control-characters", "Click the li\u2063nk below."),
+        ("control-characters", "点击链\u200d接即可退订。"),
+        ("mojibake", "I don‚Äôt know."),
+        ("mojibake", "容量：1.5L锛屾潗璐細304不锈钢"),
+        ("language-mismatch", "Abrimos a las nueve y cerramos a las ocho."),
+        ("language-mismatch", "Oui, nous acceptons les cartes."),
+    ],
+)
+def test_other_writings_are_found(code, answer):
+    assert code in codes("How does the customer find it?", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is on an intranet?", "Companies share internal reports with managers there every month."),
+        ("How do I name a share?", r"Write the UNC path, such as \\server\share, into the field of the dialog."),
+        ("Which planes are there?", "See Boeing-737 and RTX-4090 for two names of things with a number in them."),
+        ("内部结构是怎样的？", "根据细胞内部的结构，可分为原核细胞与真核细胞两类。"),
+        ("Which numbers were drawn?", "The lottery drew 03 11 19 24 42 on Saturday, and nobody won the jackpot."),
+        (
+            "Which number is for films?",
+            "Ofcom keeps 07700 900123 and its neighbours for drama on radio and television.",
+        ),
+        ("Which novel did he write in 1985?", "El amor en los tiempos del cólera"),
+        ("Write a letter in Arabic script.", "The word is سلام\u200e, written from right to left, and it means peace."),
+        ("Why do I see Ã© on my page?", "The file is UTF-8, and the browser reads it as Latin-1; send the charset."),
+    ],
+)
+def test_what_only_looks_it_is_clean(question, answer):
+    assert codes(question, answer) <= {"too-few-samples"}
