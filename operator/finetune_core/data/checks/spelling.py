@@ -109,7 +109,7 @@ _WRONG_IN_CONTEXT = {
     "奈心": "(?<!无)奈心",
     "一至": "(?<![周第])一至(?=同意|认为|好评|通过|决定|推荐|表示)"
     "|(?:保持|意见|达成|时间|内容|完全|信息|前后不)一至(?![二两三四五六七八九十])",
-    "点机": "(?<![一两几有网站起热])点机(?=确认|备份|登录|下载|提交|链接|按钮|此|进入|打开|查看|设置|保存|取消|[右左“「])",
+    "点机": "(?<![一两几有网站起热])点机(?=确认|备份|登录|下载|提交|链接|按钮|进入|打开|查看|设置|保存|[此右左“「])",
     "通之": "(?:提前|及时|请|另行|短信|会|收到)通之|通之[您我]",
     "副上": "(?<![一全这那两每几正])副上(?=[简您照图截相证文说地链联])(?!文明|图书)",
     "帮住": "帮住(?![户院宅校店房处所址])",
@@ -173,7 +173,7 @@ def _either(signs: Iterable[str]) -> str:
 
 
 def _searches() -> Iterator[tuple[re.Pattern[str], dict[tuple[str, str], str]]]:
-    """Each with what it may find, as it finds it. They begin with the rarer of both characters, which few texts have."""
+    """Each with what it may find, as it finds it; they begin with the rarer of both characters."""
     rare_first = [pair for pair in _WRONG if pair[0] not in _FREQUENT]
     rare_second = [pair for pair in _WRONG if pair[0] in _FREQUENT and pair[1] not in _FREQUENT]
     frequent = [pair for pair in _WRONG if _FREQUENT.issuperset(pair)]
