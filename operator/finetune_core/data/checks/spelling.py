@@ -152,6 +152,7 @@ _FREQUENT = frozenset(
     "利受表少代员先口由安写性光或住难望教结色更记处让应直字场平报友关放认接告入内民往何度路带边解任金快原变通立数失满格轻目条始"
     "达完今提求清化空业思切找片钱语言流约各指合反题必该论交请制决保读运及则量品产答视连管类未台队收首整式取照办容送市步术留户"
     "计您装足转诉称客领站选包争建持准联单确消费程号查密底列错参除设线致验助支退款货订单付邮商价优惠规券登录址期限申审核需效修改"
+    "系换礼网存补账售证标择码门充维屏隐恢"
 )
 """Characters that most texts have."""
 
@@ -178,15 +179,15 @@ def _searches() -> Iterator[tuple[re.Pattern[str], dict[tuple[str, str], str]]]:
     rare_second = [pair for pair in _WRONG if pair[0] in _FREQUENT and pair[1] not in _FREQUENT]
     frequent = [pair for pair in _WRONG if _FREQUENT.issuperset(pair)]
     for pairs in (rare_first, frequent):
-        firsts, seconds = zip(*pairs, strict=True)
         yield (
-            re.compile(f"{_either(firsts)}(?={_either(seconds)})"),
-            {(first, second): _WRONG[first + second] for first, second in pairs},
+            re.compile(f"{_either(pair[0] for pair in pairs)}(?={_either(pair[1] for pair in pairs)})"),
+            {(pair[0], pair[1]): _WRONG[pair] for pair in pairs},
         )
-    firsts, seconds = zip(*rare_second, strict=True)
     yield (
-        re.compile(f"{_either(seconds)}(?<={_either(firsts)}.)", re.DOTALL),
-        {(second, first): _WRONG[first + second] for first, second in rare_second},
+        re.compile(
+            f"{_either(pair[1] for pair in rare_second)}(?<={_either(pair[0] for pair in rare_second)}.)", re.DOTALL
+        ),
+        {(pair[1], pair[0]): _WRONG[pair] for pair in rare_second},
     )
 
 
@@ -214,12 +215,10 @@ def typo(example: Example) -> str | None:
 
 def _chinese_patterns(text: str) -> list[str]:
     """Those in the text as it stands, quotes and all."""
-    patterns = []
-    for search, among in _SEARCHES:
-        patterns += [among[pair] for pair in search.findall(text) if pair in among]
+    patterns = [among[pair] for search, among in _SEARCHES for pair in search.findall(text) if pair in among]
     if _MAY_BE_TWICE.search(text) or "，。" in text or "。，" in text:
         patterns.append(_TWICE_CHINESE)
-    return [pattern for pattern in patterns if re.search(pattern, text)]
+    return [pattern for pattern in patterns if re.search(pattern, text)] if patterns else patterns
 
 
 def _mistake(text: str) -> str | None:
