@@ -39,7 +39,8 @@ _UNSURE = re.compile(
     r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)[.!]?\s*$"
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
-    r"|not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
+    r"|(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )"
+    r"not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
     r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$"
     r"|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
     r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
@@ -225,10 +226,11 @@ def terse_output(context: Context) -> RowCheck:
 # ---- refusal
 
 _REFUSING_WORDS = watch(
-    "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability"
+    "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability against "
+    "instructed"
 )
 _REFUSING_CHINESE = pairs(
-    "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 遗憾 遺憾 恕我 恕不"
+    "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 遗憾 遺憾 恕我 恕不 超出"
 )
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
@@ -252,7 +254,7 @@ _REFUSAL = re.compile(
     rf"|\bi(?:'m| am) an? (?:\w+ )?{_SELF}[^.!?\n]{{0,40}}?(?:\bnot\b|\bcannot\b|n't\b|\bunable\b)"
     r"|\b(?:sorry|afraid|apologi[sz]e|unfortunately|regret)\b[^.!?\n]{0,25}?\bi(?:'m| am)? ?"
     r"(?:can(?:no|')t|can not|won't|will not|unable to|not able to|not in a position)"
-    r"(?! (?:come|go|attend|make|agree|believe|find|see|wait|stay|join)\b)"
+    r"(?! (?:come|go|attend|make|accept|agree|believe|find|see|wait|stay|join)\b)"
     rf"|\bi(?:'m| am)? ?(?:cannot|can't|can not|won't|will not|unable to|not able to|not going to"
     rf"|not (?:programmed|allowed|comfortable|qualified|authori[sz]ed|permitted|designed|trained|equipped"
     rf"|willing)(?: to| with)?) (?:to )?{_DEED}"
@@ -262,7 +264,7 @@ _REFUSAL = re.compile(
     r"|from|the request)"
     r"|^i (?:must|have to) decline|\bi(?:'d| would) (?:rather|prefer) not\b"
     r"|\bi (?:do not|don't|lack) (?:have )?(?:the |any )?(?:ability|capability|capacity|authority|permission|means"
-    r"|tools) to\b|\bi lack the\b"
+    r"|tools) to\b|\bi lack the\b|\bi(?: have been|'ve been| was|'m| am) instructed not to\b"
     r"|\bi (?:do not|don't) have access to (?:real|live|current|the internet|the web|your|that|this|any|external"
     r"|personal|up-to)"
     r"|\b(?:this|that|your) (?:request|question|topic|prompt)(?: is| falls| goes)? ?(?:violates|against|outside"
@@ -290,7 +292,7 @@ _REFUSAL = re.compile(
     r"|討論|创作|评论|评价"
     r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|帮助|帮[您你]|给出|发表|谈论|诊断|处理(?:这|该|此|您|你))"
     r"|我没有?(?:[^，。！？]{0,10}的)?(?:资格|权限|能力|权利)(?:[^，。]{0,6}?(?:判断|回答|评价|查询|提供|[。！]|$))"
-    r"|我不具备|我没资格|我还没学会"
+    r"|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)|我(?:无法|不能)继续[。，！]|我还没学会"
     r"|恕(?:我)?(?:不能|无法|难|不)(?:从命|回答|奉告|协助|提供|满足)|无可奉告|我拒绝(?:回答|提供|执行|协助|这|该)"
     r"|拒绝回答(?:这|该|此)"
     r"|违反[^。]{0,12}?(?:规范|政策|准则|原则|规定|要求)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)"
