@@ -226,13 +226,12 @@ def terse_output(context: Context) -> RowCheck:
 # ---- refusal
 
 _REFUSING_WORDS = watch(
-    "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability against "
-    ""
-    "instructed"
+    "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability "
+    "against instructed"
 )
 _REFUSING_CHINESE = pairs(
-    "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 遗憾 遺憾 恕我 恕不 超出"
-    ""
+    "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
+    "遗憾 遺憾 恕我 恕不 超出"
 )
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
