@@ -247,14 +247,6 @@ def sets(code: FindingCode, language: str) -> Iterator[tuple[str, bool, Rows]]:
 
 
 BEHIND: dict[tuple[str, str], str] = {
-    ("echo", "zh"): "finds 18 of 20",
-    ("refusal", "en"): "finds 16 of 20",
-    ("refusal", "zh"): "finds 14 of 20",
-    ("hedged-output", "en"): "finds 17 of 20",
-    ("hedged-output", "zh"): "finds 15 of 20, 3 false alarms",
-    ("terse-output", "en"): "finds 17 of 20",
-    ("terse-output", "zh"): "finds 17 of 20",
-    ("typo", "zh"): "finds 6 of 20",
     ("unrelated-output", "en"): "looks at whole sets, not at single rows",
     ("unrelated-output", "zh"): "looks at whole sets, not at single rows",
 }

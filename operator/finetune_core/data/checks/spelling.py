@@ -1,11 +1,12 @@
 """Words that are written wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
+from itertools import pairwise
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import pairs, telling, watch
+from finetune_core.data.checks.glance import telling, watch
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
 
@@ -63,8 +64,57 @@ _WRONG_IN_CONTEXT = {
     "按装": "按装(?![置修箱载潢船机甲配])",
     "按排": "按排(?![名序列期])",
     "做为": "(?<![叫当看])做为(?![了难人民])",
-    "己经": "(?<!自)己经(?![历过手])",
-    "自已": "自已(?!故)",
+    **{
+        f"己{then}": f"(?<![自知利克异律各一为切损舍由对正依责修安身贵推戊])己{then}"
+        for then in "经发付收签退支寄被更关登注确停售开预下"
+    },
+    "自已": "(?<![各来出源始])自已(?![故经有被在])",
+    "购卖": "(?<![采代收])购卖(?![家场方点])",
+    "乎视": "(?<![几似近合])乎视",
+    "以勉": "以勉(?![强励力])",
+    "立既": "(?<![建成设树独确创])立既",
+    "究竞": "(?<![研探讲考])究竞",
+    "道谦": "道谦(?![虚逊恭和让])",
+    "连继": "连继(?![续承任])",
+    "决择": "(?<!解)决择",
+    "充直": "(?<!补)充直(?![接播径])",
+    "冲值": "(?<![缓脉])冲值",
+    "这莫": "[这那]莫(?![非名不大])",
+    "那莫": "[这那]莫(?![非名不大])",
+    "编篡": "编篡(?![改夺])",
+    "连系": "(?<!相)连系(?![统列])",
+    "感概": "感概(?![念况率括述])",
+    "部暑": "部暑(?![假期])",
+    "题醒": "题醒(?![目来])",
+    "悠美": "(?<!忽)悠美(?!国)",
+    "操做": "(?<!体)操做",
+    "强列": "强列(?=[推要反谴的地不]|建议)",
+    "严历": "(?<!庄)严历(?![史来经时程代法])",
+    "历害": "(?<![经来病简学])历害(?!怕)",
+    "步聚": "(?<![一逐初徒])步聚(?=[，。：、如是为操])",
+    "付责": "(?<![支对交应兑])付责",
+    "铺助": "(?<![店商])铺助",
+    "正再": "(?<![修更改纠订校矫真])正再(?=[进处加播发使施建派运审])",
+    "存再": "(?<![保缓内库留封寄])存再(?=[的问，。风差较着很明])",
+    "致少": "(?<![导招以一引])致少(?![数不人量])",
+    **dict.fromkeys(
+        (f"{of}薄" for of in "习业账帐口讯记录话"),
+        "(?:练习|作业|[账帐]|户口|通讯|登记|笔记|记录|电话)薄(?![弱厚利纸膜荷])",
+    ),
+    **{f"于{whom}": f"(?<![由关对等])于{whom}[们服家]?(?:取得)?联系" for whom in "我您你客商卖"},
+    **dict.fromkeys(
+        (f"{of}卷" for of in "惠费场金用换物减扣验影"),
+        "(?:优惠|消费|入场|代金|抵用|现金|兑换|购物|满减|折扣|抵扣|体验|电影)卷(?![起入])",
+    ),
+    "奈心": "(?<!无)奈心",
+    "一至": "(?<![周第])一至(?=同意|认为|好评|通过|决定|推荐|表示)"
+    "|(?:保持|意见|达成|时间|内容|完全|信息|前后不)一至(?![二两三四五六七八九十])",
+    "点机": "(?<![一两几有网站起热])点机(?=确认|备份|登录|下载|提交|链接|按钮|进入|打开|查看|设置|保存|[此右左“「])",
+    "通之": "(?:提前|及时|请|另行|短信|会|收到)通之|通之[您我]",
+    "副上": "(?<![一全这那两每几正])副上(?=[简您照图截相证文说地链联])(?!文明|图书)",
+    "帮住": "帮住(?![户院宅校店房处所址])",
+    "检察": "检察(?=一下|是否|网络|设备|电源|身体|作业|一遍)",
+    "进人": "(?<![引促])进人(?=[页设系首下官网][面置统页一方]|后台|下一)",
     "在也": "(?<![存现正实内所])在也[不没](?!在)",
     "已后": "已后(?![悔续退])",
     "在试": "在试一[次遍下]",
@@ -95,11 +145,54 @@ _TWICE_CHINESE = (
 )
 """Characters and marks set twice; 。。。 is for an ellipsis."""
 
-_PAIRS = frozenset((*(word[-2:] for word in _WRONG_CHINESE), *_WRONG_IN_CONTEXT))
-"""One of them is in all that is wrong, and few of them are in anything else: 惠卷 of 优惠卷."""
-_MAY_BE_WRONG = pairs(" ".join(_PAIRS))
+_FREQUENT = frozenset(
+    "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要出也得里后自以会家可下而过天去能对小多然于心学么之都好看起"
+    "发当没成只如事把还用第样道想作种开美总从无情面最但现前些所同日手又行意动方期头经长回位分爱老因很给名法间知世什两次使身者被"
+    "高已其进此话常与活正感见明问力理点文几定本公特做外相果走将月十实向声车全信重三机工物气每并别真打新比才便再书部水等体加电主"
+    "利受表少代员先口由安写性光或住难望教结色更记处让应直字场平报友关放认接告入内民往何度路带边解任金快原变通立数失满格轻目条始"
+    "达完今提求清化空业思切找片钱语言流约各指合反题必该论交请制决保读运及则量品产答视连管类未台队收首整式取照办容送市步术留户"
+    "计您装足转诉称客领站选包争建持准联单确消费程号查密底列错参除设线致验助支退款货订单付邮商价优惠规券登录址期限申审核需效修改"
+    "系换礼网存补账售证标择码门充维屏隐恢"
+)
+"""Characters that most texts have."""
+
+
+def _telling_pair(word: str) -> str:
+    """The two characters next to each other that fewest texts have."""
+    return max(map("".join, pairwise(word)), key=lambda pair: sum(sign not in _FREQUENT for sign in pair))
+
+
+_WRONG = dict(_WRONG_IN_CONTEXT)
+for _word in _WRONG_CHINESE:
+    _pair = _telling_pair(_word)
+    _WRONG[_pair] = f"{_WRONG[_pair]}|{_word}" if _pair in _WRONG else _word
+"""By pairs of characters that are in all that is wrong, and in little else: 惠卷 of 优惠卷."""
+
+
+def _either(signs: Iterable[str]) -> str:
+    return "([{}])".format("".join(sorted(set(signs))))
+
+
+def _searches() -> Iterator[tuple[re.Pattern[str], dict[tuple[str, str], str]]]:
+    """Each with what it may find, as it finds it; they begin with the rarer of both characters."""
+    rare_first = [pair for pair in _WRONG if pair[0] not in _FREQUENT]
+    rare_second = [pair for pair in _WRONG if pair[0] in _FREQUENT and pair[1] not in _FREQUENT]
+    frequent = [pair for pair in _WRONG if _FREQUENT.issuperset(pair)]
+    for pairs in (rare_first, frequent):
+        yield (
+            re.compile(f"{_either(pair[0] for pair in pairs)}(?={_either(pair[1] for pair in pairs)})"),
+            {(pair[0], pair[1]): _WRONG[pair] for pair in pairs},
+        )
+    yield (
+        re.compile(
+            f"{_either(pair[1] for pair in rare_second)}(?<={_either(pair[0] for pair in rare_second)}.)", re.DOTALL
+        ),
+        {(pair[1], pair[0]): _WRONG[pair] for pair in rare_second},
+    )
+
+
+_SEARCHES = tuple(_searches())
 _MAY_BE_TWICE = re.compile(r"([的了是在请您们，。、；])\1")
-_CHINESE = re.compile("|".join((*_WRONG_CHINESE, *_WRONG_IN_CONTEXT.values(), _TWICE_CHINESE)))
 
 _ABOUT_SPELLING = re.compile(
     r"\bspell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b|\berrors? in (?:the|this|my)\b"
@@ -120,18 +213,21 @@ def typo(example: Example) -> str | None:
     return None if found is None or any(map(_ABOUT_SPELLING.search, example.contents("system", "user"))) else found
 
 
+def _chinese_patterns(text: str) -> list[str]:
+    """Those in the text as it stands, quotes and all."""
+    patterns = [among[pair] for search, among in _SEARCHES for pair in search.findall(text) if pair in among]
+    if _MAY_BE_TWICE.search(text) or "，。" in text or "。，" in text:
+        patterns.append(_TWICE_CHINESE)
+    return [pattern for pattern in patterns if re.search(pattern, text)] if patterns else patterns
+
+
 def _mistake(text: str) -> str | None:
     told = telling(text)
     wrong = told & _MISSPELLED if told and not told.isdisjoint(_ENGLISH) else frozenset[str]()
     if told:
         wrong |= told & _TWICE
-    chinese = not text.isascii() and (
-        any(text[may.start() : may.start() + 2] in _PAIRS for may in _MAY_BE_WRONG.finditer(text))
-        or _MAY_BE_TWICE.search(text)
-        or "，。" in text
-        or "。，" in text
-    )
-    if not wrong and not chinese:
+    patterns = [] if text.isascii() else _chinese_patterns(text)
+    if not wrong and not patterns:
         return None
     own = prose(text)
     for word in sorted(wrong):
@@ -141,8 +237,9 @@ def _mistake(text: str) -> str | None:
             rf"(?<![\w./#-])(?:{word[0]}|(?:^|(?<=[.!?:\n] )|(?<=\n)){word[0].upper()}){rest}(?![\w/]|\.\w)", own
         ):
             return f"says {word!r}"
-    if chinese and (found := _CHINESE.search(own)):
-        return f"says {found[0]!r}"
+    for pattern in patterns:
+        if found := re.search(pattern, own):
+            return f"says {found[0]!r}"
     return None
 
 
