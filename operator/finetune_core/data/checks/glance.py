@@ -8,7 +8,8 @@ from operator import eq
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
 _NO_MARKS = _LETTERS + b" ,.\n" + bytes(range(0x80, 0x100))
-_APART = bytes(byte if byte in _LETTERS + _DIGITS + b"_'" else 0x20 for byte in range(0x100))
+_APART = bytes(byte if byte in _LETTERS + _DIGITS + b"_'" else 0x20 for byte in range(0x100)).lower()
+_APOSTROPHE = "\u2019".encode()
 
 _REMEMBERED = lru_cache(maxsize=32)
 """Checks look at a row one after the other, and a row has few messages."""
@@ -32,23 +33,25 @@ def digits(text: str) -> int:
     return len(signs) - len(signs.translate(None, _DIGITS)) if signs else 0
 
 
-_watched: set[str] = set()
+_watched: set[bytes] = set()
 
 
 def watch(terms: str) -> frozenset[str]:
     """These words, which ``telling`` looks for from now on: for modules to call as they are imported."""
-    _watched.update(terms.split())
+    _watched.update(terms.encode().split())
     return frozenset(terms.split())
 
 
 @_REMEMBERED
 def telling(text: str) -> frozenset[str]:
     """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
-    apart = lowered(text).encode("utf-8", "surrogatepass").translate(_APART).replace(b"'s ", b" ")
-    words = [] if apart.isspace() else apart.decode("ascii").split()
-    seen = _watched.intersection(words)
+    encoded = text.encode("utf-8", "surrogatepass")
+    if not text.isascii():
+        encoded = encoded.replace(_APOSTROPHE, b"'")
+    words = encoded.translate(_APART).replace(b"'s ", b" ").split()
+    seen = {word.decode() for word in _watched.intersection(words)}
     if any(map(eq, words, islice(words, 1, None))):
-        seen.update(f"{word} {word}" for word, after in pairwise(words) if word == after)
+        seen.update(f"{word} {word}" for word in (one.decode() for one, after in pairwise(words) if one == after))
     return frozenset(seen)
 
 
