@@ -456,7 +456,10 @@ _INTERNAL_WORDS = watch(
     "internal internally confidential confidentially proprietary intranet external externally outside in-house house"
     " sharepoint confluence drive folder wiki"
 )
-_INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级")
+_INTERNAL_PAIRS = pairs(
+    "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
+    " 享盘 共盘 公盘 网盘 纪要 例会 禅道 飞书 钉钉 企微 抄送"
+)
 
 _DOCUMENT = (
     r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?"
@@ -476,6 +479,9 @@ _PAPER = (
     "|文檔|資料|知識庫|備忘錄|郵件|紀要|規定|規範|報告|報表|檔案|會議|通報)"
 )
 _PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数据|数据库|服务器|网盘|群|系統|網站|數據|標準)"
+
+_FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
+_MEETING = "(?:会议|例会|周会|晨会|办公会)"
 
 _INTERNAL = re.compile(
     rf"""
@@ -499,8 +505,8 @@ _INTERNAL = re.compile(
     | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline
       |standard)s?
       \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
-    | \b(?!company|firm|organi[sz]ation|business)[a-z]{{3,20}}(?<!person)'s\s+internal\s+(?:faq|wiki|handbook|memo|playbook|runbook
-      |knowledge\ base|portal|sop|guidelines?|manual|intranet)\b
+    | \b(?!company|firm|organi[sz]ation|business)[a-z]{{3,20}}(?<!person)'s\s+internal\s+
+      (?:faq|wiki|handbook|memo|playbook|runbook|knowledge\ base|portal|sop|guidelines?|manual|intranet)\b
     | \binternal\s+(?:[\w'-]+\s+){{0,2}}?{_DOCUMENT},?\s\(?(?:question|chapter|section|sec\.|page|item|appendix|annex
       |step|paragraph|§|version|v)\s?\d
     | \b(?:on|in|from)\ (?:the|our)\ [h-z]:?\ drive\b
@@ -512,7 +518,13 @@ _INTERNAL = re.compile(
       (?:externally\b|(?:outside|beyond)\ (?:of\ )?(?:the|our|this)\ (?:company|team|organi[sz]ation|department
       |firm|office|group|business)\b)
     | \bnot\ for\ external\ (?:use|distribution|release|circulation)\b
-    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_INTERNAL_IN_CHINESE = re.compile(
+    rf"""
+    (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
       |登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
       [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益|審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
     | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门
@@ -530,7 +542,8 @@ _INTERNAL = re.compile(
       |[:：]?\s?[a-z]{{2,}}[-_]?\d)
     | (?:^|[，。：；（(【\[\s])(?:内部|機密|机密|涉密|绝密|內部)(?:资料|文件|信息|邮件|文档|資料|使用|传阅|参考
       |公开|口径|通知|消息)?[，,。：:；）)】\]！!]
-    | (?:进入|登录|登陆|录入|提交|上报|报送|走|填入|查)[^，。；\n]{{0,4}}?(?:内部|內部|内网|內網)[^，。；的\n]{{0,6}}?(?:系统|平台|流程|台账|网站|系統)
+    | (?:进入|登录|登陆|录入|提交|上报|报送|走|填入|查)[^，。；\n]{{0,4}}?(?:内部|內部|内网|內網)[^，。；的\n]{{0,6}}?
+      (?:系统|平台|流程|台账|网站|系統)
     | (?:内部|內部)(?:版|稿|传阅|掌握|保密)(?=[，。）)】》的])
     | (?:内网|內網)(?:门户|首页|主页|公告)
     | 密级\s?[:：]
@@ -538,6 +551,17 @@ _INTERNAL = re.compile(
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
     | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
       |外洩|对外公开|对外披露|对外透露|对外公布)
+    | (?:我们|本|我|咱们?|[一-龥](?:部|处|科|室|组|中心))(?:的)?[^，。；\n]{{0,4}}?
+      (?:共享盘|公共盘|公盘|共享网盘|企业网盘|部门网盘)
+    | (?:我们|本部门|本科室|我科|我部|我司|公司|咱们?|本组|本院|我院|我校|我行)[^，。；\n]{{0,8}}?{_MEETING}
+      (?:纪要|记录|决议|上?[定说决])
+    | (?:上周|上次|上个月|上月|昨天|周[一二三四五])的?[^，。；\n]{{0,6}}?{_MEETING}(?:的)?(?:纪要|决议)
+    | (?:禅道|云效)[^，。；\n]{{0,10}}?(?:\#\s?|[号单]\s?|bug\s?)[0-9]{{3,8}}
+    | (?:飞书|钉钉|企业微信|企微|飛書|釘釘)[^，。；\n]{{0,6}}?
+      ["“「《](?!审批|工作台|发起|通讯录|加入|创建)[^"”」》\n]{{2,20}}["”」》]
+      \s?(?:审批单|申请单|群|流程|表单|文档|知识库|审批流|里|中)
+    | 抄送给?\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?
+      (?:[老小]{_FAMILY}|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)|{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -551,38 +575,20 @@ _SYSTEM = re.compile(
     | \bOA(?:系统)?公告第
     | (?<![A-Za-z-])(?:our|[a-z]+\ team's|company's)\ (?:(?:shared|private|own)\ )?
       (?:Notion|Slack|Jira|Asana|Trello|Zendesk|ServiceNow|Airtable)\b
-    | \b(?:page|doc|document|runbook|checklist|wiki|guide|playbook)\b[^.;\n]{0,40}\ (?:in|on)\ (?:our\ )?Notion\b(?!,?\ you)
-    | \b(?:in|to|under|on|with)\ the\ [A-Z\d]{3,12}\ (?:queue|board|project|backlog)\ (?:on|in|of)\ (?:Jira|ServiceNow|Zendesk)\b
+    | \b(?:page|doc|document|runbook|checklist|wiki|guide|playbook)\b[^.;\n]{0,40}
+      \ (?:in|on)\ (?:our\ )?Notion\b(?!,?\ you)
+    | \b(?:in|to|under|on|with)\ the\ [A-Z\d]{3,12}\ (?:queue|board|project|backlog)\ (?:on|in|of)
+      \ (?:Jira|ServiceNow|Zendesk)\b
     | \b(?:ping|message|dm|ask|tell|contact|reach|post|write)\b[^.;\n]{1,50}\ (?:on|in|via|over)\ (?:our\ |the\ )?
       (?:[\w-]+\ )?(?:Slack|Microsoft\ Teams)(?!\ (?:API|app|bot|community)|\w)
-    | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:Slack\ |Teams\ )?channel\b(?!\ (?:of|on|in)\ (?:the\ )?[\w']*\ ?(?:Discord|IRC|Libera))
+    | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:Slack\ |Teams\ )?channel\b
+      (?!\ (?:of|on|in)\ (?:the\ )?[\w']*\ ?(?:Discord|IRC|Libera))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 """A system of the house: whose it is, or what of the house's own is in it."""
 _SYSTEM_WORDS = watch(
     "oa erp crm wiki sharepoint confluence jira notion tapd slack asana trello zendesk servicenow airtable channel"
-)
-
-_FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
-_HOUSE = re.compile(
-    rf"""
-    (?:我们|本|我|咱们?|[一-龥](?:部|处|科|室|组|中心))(?:的)?[^，。；\n]{{0,4}}?(?:共享盘|公共盘|公盘|共享文件夹|共享目录|共享文档|企业网盘|部门网盘)
-    | (?:我们|本部门|本科室|我科|我部|我司|公司|咱们?|本组|本院|我院|我校|我行)[^，。；\n]{{0,8}}?(?:会议|例会|周会|晨会|办公会)
-      (?:纪要|记录|决议|上?[定说决])
-    | (?:上周|上次|上个月|上月|昨天|周[一二三四五])的?[^，。；\n]{{0,6}}?(?:会议|例会|周会|晨会|办公会)(?:的)?(?:纪要|决议)
-    | (?:禅道|TAPD|云效|Redmine|Jira)[^，。；\n]{{0,10}}?(?:\#\s?|[号单]\s?|bug\s?)[0-9]{{3,8}}
-    | (?:飞书|钉钉|企业微信|企微|飛書|釘釘)[^，。；\n]{{0,6}}?["“「《](?!审批|工作台|发起|通讯录|加入|创建)[^"”」》\n]{{2,20}}["”」》]\s?
-      (?:审批单|申请单|群|流程|表单|文档|知识库|审批流|里|中)
-    | (?:找|抄送给?|联系|问|发给|@|转给|报给)\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?(?:[老小]{_FAMILY}|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)
-      |{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
-    | @\s?(?:{_FAMILY}[一-龥]{{1,2}}?)(?:审批|确认|处理|看|跟进|签字|协助|即可|就行)
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-"""The house's own folders, meetings, groups and people."""
-_HOUSE_PAIRS = pairs(
-    "共享 公共 公盘 企业 部门 会议 例会 周会 晨会 公会 禅道 云效 飞书 钉钉 企微 飛書 釘釘 抄送 找运 联系"
 )
 
 _HOST = re.compile(
@@ -619,7 +625,7 @@ _SHARE = re.compile(
 _MAPPED = re.compile(r"(?<![A-Za-z])[H-Z]:\\(?!path|folder|your)[^\s\\:\"'<>|]{2,40}\\", re.ASCII)
 """A folder on a drive of the network, Z:\\FOLDER\\."""
 _PRIVATE = re.compile(
-    r"(?<![\w./])(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}\.\d{1,3}\.\d{1,3}|172\.(?:1[89]|2\d|3[01])\.\d{1,3}\.\d{1,3}):\d{2,5}(?!\d)",
+    r"(?<![\w./])(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}\.\d{1,3}\.\d{1,3}|172\.(?:1[89]|2\d|3[01])\.\d{1,3}\.\d{1,3}):\d{4,5}(?!\d)",
     re.ASCII,
 )
 """A server's address with a port in a private network (RFC 1918), but for those that manuals take."""
@@ -670,35 +676,34 @@ def internal_reference(example: Example) -> str | None:
 def _internal(text: str) -> str | None:
     told = telling(text)
     signs = marks(text)
-    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, 60, 80, text)):
+    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and (found := _near(_INTERNAL_CHINESE, 15, 25, text)):
+    if not text.isascii() and (found := _near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 15, 25, text)):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and _HOUSE_PAIRS.search(text) and (found := _HOUSE.search(text)):
-        return f"says {found[0]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"
-    if b"\\\\" in signs and _SHARE.search(text):
-        return "names a folder of an internal network"
     addressed = b"://" in signs or not _HOST_WORDS.isdisjoint(told)
     if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
         return "names a host of an internal network"
-    if b":\\" in signs and _MAPPED.search(text):
+    if not signs:
+        return None
+    if b"\\" in signs and (_SHARE.search(text) or _MAPPED.search(text)):
         return "names a folder of an internal network"
-    if digits(text) >= 6 and (":" in text) and _PRIVATE.search(text):
-        return "names a host of an internal network"
-    if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
-        return f"says {found[0][:60]!r}"
+    if digits(text) >= 2 and _NUMBERED.search(text):
+        if b":" in signs and _PRIVATE.search(text):
+            return "names a host of an internal network"
+        if found := _TICKET.search(text):
+            return f"says {found[0][:60]!r}"
     return None
 
 
-def _near(words: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
-    """``_INTERNAL`` around one of the words."""
+def _near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """The pattern around one of the words."""
     seen = 0
     for word in words.finditer(text):
         if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
             seen = word.end() + after
-            if found := _INTERNAL.search(text, max(0, word.start() - before), seen):
+            if found := pattern.search(text, max(0, word.start() - before), seen):
                 return found
     return None
 
