@@ -137,14 +137,15 @@ _ASSIGNMENT = re.compile(
     r"|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
-_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "appcode", "密", "口令", "令牌")
-"""One of them is in all that ``_ASSIGNMENT`` and ``_SAID`` find, but for a few keys in addresses."""
+_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "appcode", "ak=", "密", "口令", "令牌")
+"""One of them is in all that ``_ASSIGNMENT`` and ``_SAID`` find."""
 _SAID = re.compile(
     r"(?:(?:passw(?:or)?d|passphrase|passcode|pwd)(?:\s|\s?[（(])|(?:密码|密碼|口令)\s?[（(]?)[\"'`“「]?"
     r"(?=[A-Za-z0-9]{1,63}[!@#$%^&*~])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
     r"|(?:账号|帳號|账户|用户名?|user(?:name)?|login)\s?(?:/|和|and)?\s?(?:密码|密碼|口令|pass(?:word)?)\s?(?:[:：是为]|is|are)\s?"
     r"[\w.@-]{2,40}\s?[/／|,，]\s?([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
-    r"|(?<![A-Za-z0-9_-])(?:key|jscode|ak|sk|app_?key|APPCODE)[= ]([0-9a-f]{32}|[A-Za-z0-9]{32})(?![A-Za-z0-9])",
+    r"|(?:[?&](?:key|ak)=|\bapp_?key=|\bAPPCODE |(?:密钥|密鑰|令牌)\s?[a-z_]{2,16}\s?[=:：]\s?)"
+    r"([A-Za-z0-9]{32})(?![A-Za-z0-9])",
     re.IGNORECASE | re.ASCII,
 )
 """Right after the word for it, where a sign in it shows that it is no word; after the user's name; in an address."""
@@ -213,7 +214,8 @@ def _meant(token: str) -> bool:
 def _password(text: str) -> bool:
     """Could nobody have thought of it as an example, a word or a piece of code?"""
     mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
-    return mixed and _meant(text) and not _GUESSABLE.search(text) and _entropy(text) >= _MIN_ENTROPY
+    varied = _entropy(text) >= _MIN_ENTROPY or (mixed and any(map(text.__contains__, "!@#$%^&*")))
+    return mixed and varied and _meant(text) and not _GUESSABLE.search(text)
 
 
 def _entropy(text: str) -> float:
@@ -456,9 +458,11 @@ _INTERNAL_WORDS = watch(
     "internal internally confidential confidentially proprietary intranet external externally outside in-house house"
     " sharepoint confluence drive folder wiki"
 )
+_FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
 _INTERNAL_PAIRS = pairs(
     "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
-    " 享盘 共盘 公盘 网盘 纪要 例会 禅道 飞书 钉钉 企微 抄送"
+    " 享盘 共盘 公盘 网盘 纪要 例会 周会 禅道 飞书 钉钉 企微 语雀 石墨 抄送 "
+    + " ".join(before + name for before in "老小@" for name in _FAMILY[1:-1])
 )
 
 _DOCUMENT = (
@@ -480,7 +484,6 @@ _PAPER = (
 )
 _PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数据|数据库|服务器|网盘|群|系統|網站|數據|標準)"
 
-_FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
 _MEETING = "(?:会议|例会|周会|晨会|办公会)"
 
 _INTERNAL = re.compile(
@@ -505,7 +508,8 @@ _INTERNAL = re.compile(
     | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline
       |standard)s?
       \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
-    | \b(?!company|firm|organi[sz]ation|business)[a-z]{{3,20}}(?<!person)'s\s+internal\s+
+    | \b(?:payroll|finance|accounting|legal|hr|it|sales|support|marketing|procurement|compliance|security|engineering
+      |operations|logistics|team|department|group|office|branch)'s\s+internal\s+
       (?:faq|wiki|handbook|memo|playbook|runbook|knowledge\ base|portal|sop|guidelines?|manual|intranet)\b
     | \binternal\s+(?:[\w'-]+\s+){{0,2}}?{_DOCUMENT},?\s\(?(?:question|chapter|section|sec\.|page|item|appendix|annex
       |step|paragraph|§|version|v)\s?\d
@@ -551,17 +555,21 @@ _INTERNAL_IN_CHINESE = re.compile(
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
     | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
       |外洩|对外公开|对外披露|对外透露|对外公布)
-    | (?:我们|本|我|咱们?|[一-龥](?:部|处|科|室|组|中心))(?:的)?[^，。；\n]{{0,4}}?
+    | (?:我们|本|我|咱们?|公司|单位|学校|医院|支行|[一-龥](?:部|处|科|室|组|中心))(?:的)?[^，。；\n]{{0,4}}?
       (?:共享盘|公共盘|公盘|共享网盘|企业网盘|部门网盘)
     | (?:我们|本部门|本科室|我科|我部|我司|公司|咱们?|本组|本院|我院|我校|我行)[^，。；\n]{{0,8}}?{_MEETING}
-      (?:纪要|记录|决议|上?[定说决])
-    | (?:上周|上次|上个月|上月|昨天|周[一二三四五])的?[^，。；\n]{{0,6}}?{_MEETING}(?:的)?(?:纪要|决议)
+      (?:纪要|记录|决议|上)(?:里|中|上)?(?:定|说|决定|要求|规定|写|第|为准|执行)
+    | (?:见|按照?|根据|参考|参照|依据?|以)(?:我们|我司|公司|本?部门|本?科室|本院|我校)?
+      (?:上周|上次|上个?月|昨天|本周|周[一二三四五])
+      [^，。；\n]{{0,6}}?{_MEETING}(?:的)?(?:纪要|决议|决定)
     | (?:禅道|云效)[^，。；\n]{{0,10}}?(?:\#\s?|[号单]\s?|bug\s?)[0-9]{{3,8}}
     | (?:飞书|钉钉|企业微信|企微|飛書|釘釘)[^，。；\n]{{0,6}}?
-      ["“「《](?!审批|工作台|发起|通讯录|加入|创建)[^"”」》\n]{{2,20}}["”」》]
-      \s?(?:审批单|申请单|群|流程|表单|文档|知识库|审批流|里|中)
-    | 抄送给?\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?
-      (?:[老小]{_FAMILY}|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)|{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
+      ["“「《](?!审批|工作台|发起|通讯录|加入|创建)[^"”」》\n]{{2,20}}
+      (?:群["”」]|["”」》]\s?(?:审批单|申请单|群|流程|表单|知识库|审批流))
+    | (?:语雀|石墨|飞书|钉钉)(?:文档|知识库)?(?:上|里|中)?的?\s?《
+    | @\s?{_FAMILY}[一-龥]{{1,2}}?(?:审批|确认|处理|跟进|签字|协助|即可|就行)
+    | (?:抄送给?|找|联系|问|发给|转给|报给|@)\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?
+      (?:[老小]{_FAMILY}(?=[，。；要审开领拿确批帮]|$)|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)|{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -571,16 +579,17 @@ _SYSTEM = re.compile(
     (?:我司|本公司|公司|部门|团队|我们|[一-龥](?:部|处|科|室|组|中心)|[院校行厂局司]内)的?\s?
       (?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira|Notion|TAPD)(?=\s?(?:系统|平台|公告|通知|[上里中的提查,，]))
     | (?:Wiki|SharePoint|Confluence|Jira|Notion|OA)\s?(?:系统|平台|空间)?(?:上|里|中)?的?\s?
-      (?:[《「“"]|[^，。；\n]{0,4}(?:手册|检查单|规范|公告第|空间))
+      (?:《|[「“"]?[^，。；」”"\n]{0,8}(?:手册|检查单|规范|制度|公告第))
     | \bOA(?:系统)?公告第
     | (?<![A-Za-z-])(?:our|[a-z]+\ team's|company's)\ (?:(?:shared|private|own)\ )?
-      (?:Notion|Slack|Jira|Asana|Trello|Zendesk|ServiceNow|Airtable)\b
-    | \b(?:page|doc|document|runbook|checklist|wiki|guide|playbook)\b[^.;\n]{0,40}
-      \ (?:in|on)\ (?:our\ )?Notion\b(?!,?\ you)
+      (?:Notion|Slack|Jira|Asana|Trello|Zendesk|ServiceNow|Airtable)\b(?!\ (?:bot|app|API|integration|connector|plugin))
+    | \b(?:see|look\ (?:at|up)|check|per|read|follow|refer\ to|according\ to|find)\ [^.;\n]{0,30}\b(?:page|doc|document
+      |runbook|checklist|wiki|guide|playbook|handbook)\b[^.;\n]{0,30}\ (?:in|on)\ (?:our\ )?Notion\b
     | \b(?:in|to|under|on|with)\ the\ [A-Z\d]{3,12}\ (?:queue|board|project|backlog)\ (?:on|in|of)
       \ (?:Jira|ServiceNow|Zendesk)\b
-    | \b(?:ping|message|dm|ask|tell|contact|reach|post|write)\b[^.;\n]{1,50}\ (?:on|in|via|over)\ (?:our\ |the\ )?
-      (?:[\w-]+\ )?(?:Slack|Microsoft\ Teams)(?!\ (?:API|app|bot|community)|\w)
+    | \b(?:ping|message|dm|ask|tell|contact|reach)\ (?:(?-i:[A-Z][a-z]+\b)
+      |the\ [\w-]+\ (?:team|desk)\b|us\b)[^.;\n]{0,40}?
+      \ (?:on|in|via|over)\ (?:our\ |the\ )?(?:Slack|Microsoft\ Teams)\b
     | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:Slack\ |Teams\ )?channel\b
       (?!\ (?:of|on|in)\ (?:the\ )?[\w']*\ ?(?:Discord|IRC|Libera))
     """,
