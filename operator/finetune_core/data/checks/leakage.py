@@ -160,7 +160,7 @@ _HANDED = re.compile(
 _HANDING = ("Bearer ", "Basic ", "X-", " --", " -p", " -a", " -u", " -P")
 _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{8,64})@", re.IGNORECASE)
 _GUESSABLE = re.compile(
-    r"p[a@]ssw|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey"
+    r"p[a@]ss|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey"
     r"|^(?:AES|DES|3DES|RSA|SHA|HMAC|MD|SM|PBKDF|ECDSA|Ed|X)-?[0-9]",
     re.IGNORECASE,
 )
