@@ -132,13 +132,23 @@ _ASSIGNMENT = re.compile(
     r"|token|credentials?|密码|密碼|口令|密钥|密鑰|令牌)(?: (?:for|of|to|on) [\w ./'-]{1,30}?"
     r"|[（(][^（）()\n]{1,12}[)）])?[\"'`]?\s{0,3}"
     r"(?:=>?|:=?|：|\b(?:is|was)\b(?: (?:now|set to|still))?|->|→|(?:已?(?:设置?|重置|修?改|更新)[为成]|还是"
-    r"|就是|是|为|為))\s{0,3}[:：]?\s{0,3}"
+    r"|就是|是|为|為|填写?|写成?|使?用|输入))\s{0,3}[:：]?\s{0,3}"
     r"(?:\"([^\"\s]{8,128})\"|'([^'\s]{8,128})'|`([^`\s]{8,128})`"
     r"|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
-_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "密", "口令", "令牌")
-"""One of them is in all that ``_ASSIGNMENT`` finds."""
+_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "appcode", "ak=", "密", "口令", "令牌")
+"""One of them is in all that ``_ASSIGNMENT`` and ``_SAID`` find."""
+_SAID = re.compile(
+    r"(?:(?:passw(?:or)?d|passphrase|passcode|pwd)(?:\s|\s?[（(])|(?:密码|密碼|口令)\s?[（(]?)[\"'`“「]?"
+    r"(?=[A-Za-z0-9]{1,63}[!@#$%^&*~])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
+    r"|(?:账号|帳號|账户|用户名?|user(?:name)?|login)\s?(?:/|和|and)?\s?(?:密码|密碼|口令|pass(?:word)?)\s?(?:[:：是为]|is|are)\s?"
+    r"[\w.@-]{2,40}\s?[/／|,，]\s?([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
+    r"|(?:[?&](?:key|ak)=|\bapp_?key=|\bAPPCODE |(?:密钥|密鑰|令牌)\s?[a-z_]{2,16}\s?[=:：]\s?)"
+    r"([A-Za-z0-9]{32})(?![A-Za-z0-9])",
+    re.IGNORECASE | re.ASCII,
+)
+"""Right after the word for it, where a sign in it shows that it is no word; after the user's name; in an address."""
 _HANDED = re.compile(
     r"(?:\b(?:Bearer|Authorization: Basic|X-[A-Za-z-]{0,20}(?:Key|Token):)\s+|--(?:password|passwd|pass|token"
     r"|secret|api-?key|access-key|auth)[ =]"
@@ -149,7 +159,12 @@ _HANDED = re.compile(
 """Given in a header or on a command line."""
 _HANDING = ("Bearer ", "Basic ", "X-", " --", " -p", " -a", " -u", " -P")
 _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{8,64})@", re.IGNORECASE)
-_GUESSABLE = re.compile(r"passw|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey", re.IGNORECASE)
+_GUESSABLE = re.compile(
+    r"p[a@]ss|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey"
+    r"|^(?:AES|DES|3DES|RSA|SHA|HMAC|MD|SM|PBKDF|ECDSA|Ed|X)-?[0-9]",
+    re.IGNORECASE,
+)
+"""Words, and the names of ciphers and hashes, which often stand after "password" or "key"."""
 
 
 def secret(example: Example) -> str | None:
@@ -175,6 +190,7 @@ def _secret(text: str) -> str | None:
     assigned = any(map(lowered(text).__contains__, _ASSIGNED))
     for found in chain(
         _ASSIGNMENT.finditer(text) if assigned else (),
+        _SAID.finditer(text) if assigned else (),
         _HANDED.finditer(text) if any(map(text.__contains__, _HANDING)) else (),
         _ADDRESS.finditer(text) if "://" in text else (),
     ):
@@ -198,7 +214,8 @@ def _meant(token: str) -> bool:
 def _password(text: str) -> bool:
     """Could nobody have thought of it as an example, a word or a piece of code?"""
     mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
-    return mixed and _meant(text) and not _GUESSABLE.search(text) and _entropy(text) >= _MIN_ENTROPY
+    varied = _entropy(text) >= _MIN_ENTROPY or (mixed and any(map(text.__contains__, "!@#$%^&*")))
+    return mixed and varied and _meant(text) and not _GUESSABLE.search(text)
 
 
 def _entropy(text: str) -> float:
@@ -441,7 +458,12 @@ _INTERNAL_WORDS = watch(
     "internal internally confidential confidentially proprietary intranet external externally outside in-house house"
     " sharepoint confluence drive folder wiki"
 )
-_INTERNAL_CHINESE = pairs("内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级")
+_FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
+_INTERNAL_PAIRS = pairs(
+    "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
+    " 享盘 共盘 公盘 网盘 纪要 例会 周会 禅道 飞书 钉钉 企微 语雀 石墨 抄送 "
+    + " ".join(before + name for before in "老小@" for name in _FAMILY[1:-1])
+)
 
 _DOCUMENT = (
     r"(?:doc(?:ument)?s?|documentation|wiki|manual|handbook|memo(?:randum)?s?|guidelines?|guides?"
@@ -461,6 +483,8 @@ _PAPER = (
     "|文檔|資料|知識庫|備忘錄|郵件|紀要|規定|規範|報告|報表|檔案|會議|通報)"
 )
 _PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数据|数据库|服务器|网盘|群|系統|網站|數據|標準)"
+
+_MEETING = "(?:会议|例会|周会|晨会|办公会)"
 
 _INTERNAL = re.compile(
     rf"""
@@ -484,6 +508,12 @@ _INTERNAL = re.compile(
     | \binternal(?:[ -]only)?\ (?:document|doc|memo|policy|report|wiki|note|circular|procedure|sop|guideline
       |standard)s?
       \ (?:no\.?|number|id|ref\.?|\#|v?\d|[a-z]{{2,6}}-)
+    | \b(?:payroll|finance|accounting|legal|hr|it|sales|support|marketing|procurement|compliance|security|engineering
+      |operations|logistics|team|department|group|office|branch)'s\s+internal\s+
+      (?:faq|wiki|handbook|memo|playbook|runbook|knowledge\ base|portal|sop|guidelines?|manual|intranet)\b
+    | \binternal\s+(?:[\w'-]+\s+){{0,2}}?{_DOCUMENT},?\s\(?(?:question|chapter|section|sec\.|page|item|appendix|annex
+      |step|paragraph|§|version|v)\s?\d
+    | \b(?:on|in|from)\ (?:the|our)\ [h-z]:?\ drive\b
     | \binternal\ (?:use\ )?only\b | \b(?:for|to)\ internal\ (?:distribution|circulation|eyes)\b
     | \b(?:company|strictly|highly)[ ]confidential\b | \bconfidential\ (?:and|\&)\ proprietary\b
     | \b(?:marked|classified|labell?ed|stamped)\s(?:as\s)?["“']?(?:company[ ]|strictly[ ])?(?:confidential|internal)\b
@@ -492,7 +522,13 @@ _INTERNAL = re.compile(
       (?:externally\b|(?:outside|beyond)\ (?:of\ )?(?:the|our|this)\ (?:company|team|organi[sz]ation|department
       |firm|office|group|business)\b)
     | \bnot\ for\ external\ (?:use|distribution|release|circulation)\b
-    | (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_INTERNAL_IN_CHINESE = re.compile(
+    rf"""
+    (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
       |登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
       [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益|審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
     | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门
@@ -510,6 +546,8 @@ _INTERNAL = re.compile(
       |[:：]?\s?[a-z]{{2,}}[-_]?\d)
     | (?:^|[，。：；（(【\[\s])(?:内部|機密|机密|涉密|绝密|內部)(?:资料|文件|信息|邮件|文档|資料|使用|传阅|参考
       |公开|口径|通知|消息)?[，,。：:；）)】\]！!]
+    | (?:进入|登录|登陆|录入|提交|上报|报送|走|填入|查)[^，。；\n]{{0,4}}?(?:内部|內部|内网|內網)[^，。；的\n]{{0,6}}?
+      (?:系统|平台|流程|台账|网站|系統)
     | (?:内部|內部)(?:版|稿|传阅|掌握|保密)(?=[，。）)】》的])
     | (?:内网|內網)(?:门户|首页|主页|公告)
     | 密级\s?[:：]
@@ -517,16 +555,50 @@ _INTERNAL = re.compile(
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
     | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
       |外洩|对外公开|对外披露|对外透露|对外公布)
+    | (?:我们|本|我|咱们?|公司|单位|学校|医院|支行|[一-龥](?:部|处|科|室|组|中心))(?:的)?[^，。；\n]{{0,4}}?
+      (?:共享盘|公共盘|公盘|共享网盘|企业网盘|部门网盘)
+    | (?:我们|本部门|本科室|我科|我部|我司|公司|咱们?|本组|本院|我院|我校|我行)[^，。；\n]{{0,8}}?{_MEETING}
+      (?:纪要|记录|决议|上)(?:里|中|上)?(?:定|说|决定|要求|规定|写|第|为准|执行)
+    | (?:见|按照?|根据|参考|参照|依据?|以)(?:我们|我司|公司|本?部门|本?科室|本院|我校)?
+      (?:上周|上次|上个?月|昨天|本周|周[一二三四五])
+      [^，。；\n]{{0,6}}?{_MEETING}(?:的)?(?:纪要|决议|决定)
+    | (?:禅道|云效)[^，。；\n]{{0,10}}?(?:\#\s?|[号单]\s?|bug\s?)[0-9]{{3,8}}
+    | (?:飞书|钉钉|企业微信|企微|飛書|釘釘)[^，。；\n]{{0,6}}?
+      ["“「《](?!审批|工作台|发起|通讯录|加入|创建)[^"”」》\n]{{2,20}}
+      (?:群["”」]|["”」》]\s?(?:审批单|申请单|群|流程|表单|知识库|审批流))
+    | (?:语雀|石墨|飞书|钉钉)(?:文档|知识库)?(?:上|里|中)?的?\s?《
+    | @\s?{_FAMILY}[一-龥]{{1,2}}?(?:审批|确认|处理|跟进|签字|协助|即可|就行)
+    | (?:抄送给?|找|联系|问|发给|转给|报给|@)\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?
+      (?:[老小]{_FAMILY}(?=[，。；要审开领拿确批帮]|$)|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)|{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 
 _SYSTEM = re.compile(
-    r"(?:我司|本公司|公司|部门|团队|我们)的?\s?(?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira)(?=\s?(?:系统|平台"
-    r"|[上里中的提查,，]))",
-    re.IGNORECASE,
+    r"""
+    (?:我司|本公司|公司|部门|团队|我们|[一-龥](?:部|处|科|室|组|中心)|[院校行厂局司]内)的?\s?
+      (?:OA|ERP|CRM|Wiki|SharePoint|Confluence|Jira|Notion|TAPD)(?=\s?(?:系统|平台|公告|通知|[上里中的提查,，]))
+    | (?:Wiki|SharePoint|Confluence|Jira|Notion|OA)\s?(?:系统|平台|空间)?(?:上|里|中)?的?\s?
+      (?:《|[「“"]?[^，。；」”"\n]{0,8}(?:手册|检查单|规范|制度|公告第))
+    | \bOA(?:系统)?公告第
+    | (?<![A-Za-z-])(?:our|[a-z]+\ team's|company's)\ (?:(?:shared|private|own)\ )?
+      (?:Notion|Slack|Jira|Asana|Trello|Zendesk|ServiceNow|Airtable)\b(?!\ (?:bot|app|API|integration|connector|plugin))
+    | \b(?:see|look\ (?:at|up)|check|per|read|follow|refer\ to|according\ to|find)\ [^.;\n]{0,30}\b(?:page|doc|document
+      |runbook|checklist|wiki|guide|playbook|handbook)\b[^.;\n]{0,30}\ (?:in|on)\ (?:our\ )?Notion\b
+    | \b(?:in|to|under|on|with)\ the\ [A-Z\d]{3,12}\ (?:queue|board|project|backlog)\ (?:on|in|of)
+      \ (?:Jira|ServiceNow|Zendesk)\b
+    | \b(?:ping|message|dm|ask|tell|contact|reach)\ (?:(?-i:[A-Z][a-z]+\b)
+      |the\ [\w-]+\ (?:team|desk)\b|us\b)[^.;\n]{0,40}?
+      \ (?:on|in|via|over)\ (?:our\ |the\ )?(?:Slack|Microsoft\ Teams)\b
+    | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:Slack\ |Teams\ )?channel\b
+      (?!\ (?:of|on|in)\ (?:the\ )?[\w']*\ ?(?:Discord|IRC|Libera))
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-_SYSTEM_WORDS = watch("oa erp crm wiki sharepoint confluence jira")
+"""A system of the house: whose it is, or what of the house's own is in it."""
+_SYSTEM_WORDS = watch(
+    "oa erp crm wiki sharepoint confluence jira notion tapd slack asana trello zendesk servicenow airtable channel"
+)
 
 _HOST = re.compile(
     r"""
@@ -536,6 +608,7 @@ _HOST = re.compile(
     | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal|hr|sso|jenkins|grafana|kibana|nexus
       |nas|docs
         |helpdesk|sharepoint|redmine|zentao|vpn|it|finance)(?=[/:])
+    | (?<![\w.@-])(?:[\w-]+\.){1,3}(?:inner|intra|intranet|corp|internal)\.[\w-]+\.(?:com|cn|net|org|io)(?![\w-])
     | (?:https?://|(?<![\w.-]))(?:intranet|confluence|oa|sharepoint)\.[\w-]+\.(?:com|cn|net|org)
     | https?://(?:jira|zentao|jenkins|kibana)\.[\w-]+\.(?:com|cn|net)
     | https?://[\w-]+\.sharepoint\.com/ | https?://[\w-]+\.(?:feishu\.cn|larkoffice\.com)/(?:wiki|docx?|docs
@@ -544,7 +617,7 @@ _HOST = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
-_HOST_WORDS = watch("corp internal intranet intra lan confluence oa sharepoint jira")
+_HOST_WORDS = watch("corp internal intranet intra inner lan confluence oa sharepoint jira")
 _PUBLIC_HOST = re.compile(
     r"\.(?:cluster\.local|(?:docker|google|compute)\.internal)$|(?:raspberrypi|homeassistant)\.local$|atlassian\.com"
     r"|example\.",
@@ -557,6 +630,14 @@ _SHARE = re.compile(
     re.IGNORECASE,
 )
 """A folder on a file server, \\\\SERVER\\SHARE."""
+
+_MAPPED = re.compile(r"(?<![A-Za-z])[H-Z]:\\(?!path|folder|your)[^\s\\:\"'<>|]{2,40}\\", re.ASCII)
+"""A folder on a drive of the network, Z:\\FOLDER\\."""
+_PRIVATE = re.compile(
+    r"(?<![\w./])(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}\.\d{1,3}\.\d{1,3}|172\.(?:1[89]|2\d|3[01])\.\d{1,3}\.\d{1,3}):\d{4,5}(?!\d)",
+    re.ASCII,
+)
+"""A server's address with a port in a private network (RFC 1918), but for those that manuals take."""
 
 _KEY = (
     r"(?<![\w-])(?!(?:UTF|UCS|ISO|IEC|IEEE|RFC|CVE|CWE|PEP|SHA|MD|AES|RSA|GB|GBT|EN|DIN|BS|JIS|ANSI|ASTM|NIST"
@@ -604,29 +685,34 @@ def internal_reference(example: Example) -> str | None:
 def _internal(text: str) -> str | None:
     told = telling(text)
     signs = marks(text)
-    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, 60, 80, text)):
+    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and (found := _near(_INTERNAL_CHINESE, 15, 25, text)):
+    if not text.isascii() and (found := _near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 15, 25, text)):
         return f"says {found[0].strip()[:60]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"
-    if b"\\\\" in signs and _SHARE.search(text):
-        return "names a folder of an internal network"
     addressed = b"://" in signs or not _HOST_WORDS.isdisjoint(told)
     if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
         return "names a host of an internal network"
-    if digits(text) >= 2 and _NUMBERED.search(text) and (found := _TICKET.search(text)):
-        return f"says {found[0][:60]!r}"
+    if not signs:
+        return None
+    if b"\\" in signs and (_SHARE.search(text) or _MAPPED.search(text)):
+        return "names a folder of an internal network"
+    if digits(text) >= 2 and _NUMBERED.search(text):
+        if b":" in signs and _PRIVATE.search(text):
+            return "names a host of an internal network"
+        if found := _TICKET.search(text):
+            return f"says {found[0][:60]!r}"
     return None
 
 
-def _near(words: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
-    """``_INTERNAL`` around one of the words."""
+def _near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """The pattern around one of the words."""
     seen = 0
     for word in words.finditer(text):
         if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
             seen = word.end() + after
-            if found := _INTERNAL.search(text, max(0, word.start() - before), seen):
+            if found := pattern.search(text, max(0, word.start() - before), seen):
                 return found
     return None
 
