@@ -3,7 +3,8 @@
 ``unseen/CHECK.LANGUAGE.bad.jsonl`` has rows with the fault that a check finds, ``.good.jsonl`` rows that only look like
 it; ``clean.LANGUAGE.good.jsonl`` has varied rows without a fault. Rows with the same ``pair`` belong together. A letter
 of each made-up secret is written as a JSON escape, so that no scanner of repositories takes it for a real one.
-``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together.
+``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together. The folder ``second`` has another
+writer's rows, from other walks of life, drawn after the checks had learned from the first ones.
 """
 
 import json
@@ -18,12 +19,14 @@ from finetune_core.api.findings import FindingCode
 from finetune_core.data import DatasetReport, RawRow, examine
 
 UNSEEN = Path(__file__).parent / "unseen"
+SECOND = UNSEEN / "second"
 LANGUAGES = ("en", "zh")
 ROW_CHECKS: tuple[FindingCode, ...] = (
     "html-markup", "control-characters", "mojibake", "secret", "pii", "internal-reference", "echo", "refusal",
     "hedged-output", "terse-output", "language-mismatch", "typo", "unrelated-output", "near-duplicate",
     "conflicting-output",
 )  # fmt: skip
+SECOND_CHECKS: tuple[FindingCode, ...] = ROW_CHECKS[: ROW_CHECKS.index("unrelated-output")]
 SET_CHECKS: tuple[FindingCode, ...] = ("repeated-opening", "mixed-style", "topic-imbalance", "unrelated-output")
 
 Row = dict[str, Any]
@@ -46,8 +49,8 @@ class Measured(NamedTuple):
         return self.found / (self.found + self.alarms) if self.found else 0.0
 
 
-def read(name: str) -> list[Row]:
-    return [json.loads(line) for line in (UNSEEN / f"{name}.jsonl").read_text("utf-8").splitlines()]
+def read(name: str, folder: Path = UNSEEN) -> list[Row]:
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def lint(rows: Rows) -> DatasetReport:
@@ -61,10 +64,10 @@ def reported(rows: Rows, code: FindingCode) -> set[int]:
     return {number - 1 for finding in lint(rows).findings if finding.code == code for number in finding.rows}
 
 
-def measure(code: FindingCode, language: str) -> Measured:
+def measure(code: FindingCode, language: str, folder: Path = UNSEEN) -> Measured:
     """Bad rows, look-alikes and clean rows are mixed, as they are in a real set."""
-    bad, good = read(f"{code}.{language}.bad"), read(f"{code}.{language}.good")
-    rows = [*bad, *good, *read(f"clean.{language}.good")]
+    bad, good = read(f"{code}.{language}.bad", folder), read(f"{code}.{language}.good", folder)
+    rows = [*bad, *good, *read(f"clean.{language}.good", folder)]
     random.Random(7).shuffle(rows)
     marked = [rows[index] for index in reported(rows, code)]
     # Of a pair, the check may name either row.
@@ -252,6 +255,9 @@ BEHIND: dict[tuple[str, str], str] = {
 }
 """Checks that are not yet good enough on the rows. A line goes when its check is: a test that passes here fails."""
 
+SECOND_BEHIND: dict[tuple[str, str], str] = {}
+"""The same on the second writer's rows."""
+
 SETS_BEHIND: dict[tuple[str, str], str] = {
     ("topic-imbalance", "en"): "finds labels 80/15/5, not free text",
     ("topic-imbalance", "zh"): "finds labels 80/15/5, not free text",
@@ -283,6 +289,11 @@ def test_a_check_finds_faulty_rows_and_passes_those_that_only_look_it(code, lang
     _good_enough(measure(code, language))
 
 
+@pytest.mark.parametrize(("code", "language"), _cases(SECOND_CHECKS, SECOND_BEHIND))
+def test_it_does_so_on_another_writers_rows(code, language):
+    _good_enough(measure(code, language, SECOND))
+
+
 @pytest.mark.parametrize(("code", "language"), _cases(SET_CHECKS, SETS_BEHIND))
 def test_a_check_of_whole_sets_finds_faulty_ones_and_passes_others(code, language):
     verdicts = [
@@ -298,9 +309,10 @@ def test_a_check_of_whole_sets_finds_faulty_ones_and_passes_others(code, languag
     )
 
 
+@pytest.mark.parametrize("folder", [UNSEEN, SECOND], ids=["first", "second"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_clean_rows_are_all_used_and_hardly_warned_of(language):
-    rows = read(f"clean.{language}.good")
+def test_clean_rows_are_all_used_and_hardly_warned_of(language, folder):
+    rows = read(f"clean.{language}.good", folder)
     report = lint(rows)
     assert not report.refused
     assert report.used_rows == len(rows)
