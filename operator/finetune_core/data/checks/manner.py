@@ -46,8 +46,10 @@ _UNSURE = re.compile(
     r"not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
     r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$"
     r"|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
-    r"|don'?t quote me\b|or something(?: like (?:that|it))?(?:[.!?,;]|\s*$)|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
-    r"|no idea (?:whether|if)\b|one of the two[.!]?\s*$|no idea,? (?:but|maybe|perhaps|probably|possibly)\b|^no idea\b|i reckon\b|i(?:'m| am) (?:just |only )?guessing\b"
+    r"|don'?t quote me\b|or something(?: like (?:that|it))?(?:[.!?,;]|\s*$)|(?:maybe|probably|perhaps) (?:so|yes"
+    r"|not)[.!]"
+    r"|no idea (?:whether|if)\b|one of the two[.!]?\s*$|no idea,? (?:but|maybe|perhaps|probably|possibly)\b|^no idea\b"
+    r"|i reckon\b|i(?:'m| am) (?:just |only )?guessing\b"
     r"|(?:just|only|wild|rough|best) (?:a |my )?guess\b|hard to (?:say|tell)[,.!]|off the top of my head\b"
     r"|if memory serves|from memory\b|(?:i )?have(?: not|n't) (?:really |actually )?(?:checked|verified|looked it up"
     r"|tested)\b"
@@ -58,12 +60,14 @@ _UNSURE = re.compile(
     r"|absolutely )?(?:certain|positive)[,.!?]"
     r"|i (?:don'?t|do not) (?:really |actually )?know[.!]?\s*$|i don'?t (?:really )?know(?: for sure| exactly),? but\b"
     r"|i (?:(?:honestly|really|actually|truly) )?(?:don'?t|do not) (?:(?:honestly|really|actually) )?know"
-    r" (?:the (?:details|specifics|exact|rest)|for (?:sure|certain)|exactly|much (?:about|more)|if (?:that|this|it) is)\b)"
+    r" (?:the (?:details|specifics|exact|rest)|for (?:sure|certain)|exactly|much (?:about|more)|if (?:that|this|it)"
+    r" is)\b)"
 )
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
     "不一定 说不 不好说 没准 差不多 没记 "
-    "瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 据我 仅供 也可能 听说 感觉 觉得 估摸 印象 拿不 没把握 谁知 天晓 没核 忘了 不知道"
+    "瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 "
+    "据我 仅供 也可能 听说 感觉 觉得 估摸 印象 拿不 没把握 谁知 天晓 没核 忘了 不知道"
 )
 _UNSURE_CHINESE = re.compile(
     "(?=[好可大应應也或似貌看没说不记我差如要据仅听估印拿谁天忘感瞎乱猜来])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧"
@@ -90,7 +94,8 @@ _HEDGE_AT_START = re.compile(
     r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think"
     r"|i believe|might be|could be"
     r"|sort of"
-    r"|kind of|好像|大概|可能(?!引[起发]|导致|造成|出现|[^，。！？]{0,20}、)|八成|多半|没准|说不定|兴许|也许|或许|应该|似乎|貌似|估计|估摸|听说|据我所知|也許|或許|應該)",
+    r"|kind of|好像|大概|可能(?!引[起发]|导致|造成|出现|[^，。！？]{0,20}、)|八成|多半"
+    r"|没准|说不定|兴许|也许|或许|应该|似乎|貌似|估计|估摸|听说|据我所知|也許|或許|應該)",
     re.IGNORECASE,
 )
 _WORDS_WANTED = re.compile(
@@ -277,13 +282,17 @@ _REFUSAL = re.compile(
     r"|\bi (?:must|have to|need to|will|would|'ll)? ?(?:respectfully |politely )?(?:decline|refuse|refrain)"
     r" (?:to (?:answer|help|assist|respond|do|provide|comment|write|discuss|comply|give|share|engage)|this|that|your"
     r"|from|the request)"
-    r"|\bi(?:'m| am) (?:not an?|no) (?:(?!expert)\w+ ){1,3}?(?:(?:and|so)(?: so)?|therefore) (?:i )?(?:cannot|can't|can not"
+    r"|\bi(?:'m| am) (?:not an?|no) (?:(?!expert)\w+ ){1,3}?(?:(?:and|so)(?: so)?|therefore) (?:i )?(?:cannot|can't"
+    r"|can not"
     r"|won't|am not able|am unable)\b"
-    r"|\b(?:that|this|it)(?:'s| is) (?:(?:not|just not|simply not) )?(?:something|anything|a (?:topic|subject|question"
-    r"|task)) (?:that )?i(?:'m| am)? ?(?:can|cannot|can't|won't|could|unable|not able|allowed|prefer|do not|don't"
-    r"|am able)\b"
-    r"|\b(?:inappropriate|not appropriate|improper|unethical|irresponsible|not (?:right|proper|my place)|wrong) for me to\b"
-    r"|\bi (?:don't|do not) have (?:enough|sufficient|the necessary|the required) (?:\w+ )?(?:information|knowledge|data"
+    r"|\b(?:that|this|it)(?:'s| is) (?:something|a (?:topic|subject|question|task)) (?:that )?i(?:'m| am)? ?"
+    r"(?:cannot|can't|won't|unable|not able|not allowed|prefer not|(?:do not|don't) (?:do|discuss|answer))\b"
+    r"|\b(?:that|this|it)(?:'s| is) (?:just |simply )?not (?:something|anything|a (?:topic|subject|question|task))"
+    r" (?:that )?i(?:'m| am)? ?(?:can|could|able|allowed|comfortable|do)\b"
+    r"|\b(?:inappropriate|not appropriate|improper|unethical|irresponsible|not (?:right|proper|my place)|wrong) for me"
+    r" to\b"
+    r"|\bi (?:don't|do not) have (?:enough|sufficient|the necessary|the required) (?:\w+ )?(?:information|knowledge"
+    r"|data"
     r"|context|expertise) to (?:answer|help|respond|provide|give|assist|say|complete)\b"
     r"|\bi (?:don't|do not) (?:provide|offer|discuss|engage in|give) (?:\w+ )?(?:advice|opinions?|politics|information"
     r"|topics|that|such|this)\b|\bi (?:don't|do not) feel comfortable\b|\bin good conscience\b"
@@ -298,7 +307,8 @@ _REFUSAL = re.compile(
     r"|\b(?:this|that|your) (?:request|question|topic|prompt)(?: is| falls| goes)? ?(?:violates|against|outside"
     r"|beyond|conflicts)"
     r"|\b(?:against|violates?|by|beyond|outside(?: of)?|exceeds) (?:my|our|the) (?:\w+ )?"
-    r"(?:guidelines|policy|policies|programming|principles|capabilities|abilities|expertise|competence|remit|training|knowledge cutoff|scope of what i)\b"
+    r"(?:guidelines|policy|policies|programming|principles|capabilities|abilities|expertise|competence|remit|training"
+    r"|knowledge cutoff|scope of what i)\b"
     r"|\bmy (?:guidelines|programming|policies|training) (?:do not|don't|does not|doesn't|prevents?|prohibits?"
     r"|forbids?)\b"
     r"|[作身][为為](?:一[个個名款种種])?(?:大型?)?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人"
@@ -324,18 +334,27 @@ _REFUSAL = re.compile(
     r"(?:提供|给出|建议|回答|判断|评价|诊断|解答|开)"
     r"|我(?:还|暂时|目前)*(?:没有?|不)(?:学会|学过|学到|掌握)|问我(?:一)?[点些个]?(?:别的|其他|其它)|(?:请|可以)问我"
     r"|(?:^|[，,。！？]|这个?|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理|解决|完成|满足)不了)"
-    r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)|我(?:无法|不能)继续[。，！]|我还没学会"
+    r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)"
+    r"|我(?:无法|不能)继续[。，！]|我还没学会"
     r"|恕(?:我)?(?:不能|无法|难|不)(?:从命|回答|奉告|协助|提供|满足)|无可奉告|我拒绝(?:回答|提供|执行|协助|这|该)"
     r"|拒绝回答(?:这|该|此)"
     r"|违反[^。]{0,12}?(?:规范|政策|准则|原则|规定|要求)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)"
     r"|超出了?我的[^，。]{0,4}?(?:能力|知识|职责|权限|范围)|(?:请|我们|咱们)?换(?:一个|个)(?:问题|话题)(?:吧|[。！]|$)"
 )
-_I = re.compile(r"\b(?:i|i'[a-z]+|my|request|as an?)\b")
+_I = re.compile(r"\b(?:i|i'[a-z]+|my|me|request|as an?)\b")
 _ANSWER_MAY_REFUSE = re.compile(
-    r"translat|sentence|\b(?:line|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
-    "|翻译|翻譯|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
+    r"sentence|\b(?:line|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
+    "|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
     re.IGNORECASE,
 )
+_TRANSLATE = re.compile("translat|翻译|翻譯|译成|译为", re.IGNORECASE)
+_DENIES = re.compile(
+    r"n't\b|\b(?:not?|never|cannot|unable|sorry|afraid|ne|pas|nicht|keine?|non|não|niet|nie|inte)\b"
+    "|不[能会可行便愿想要允应必同]|[做办帮受接]不|[没沒歉拒恕]|[无無]法"
+    "|恐怕|对不起|對不起|ない|ません|ぬ|않|못|없|안 |\bн[еи]\b|нет",
+    re.IGNORECASE,
+)
+"""In what is to be translated; where it denies nothing, the refusal is the answer's own."""
 _OWN_REFUSAL = re.compile(r"\b(?:ai|model|bot|chatbot|request|content|translat\w+)\b|模型|人工|机器人|内容|请求|翻译")
 """What an assistant declines with, where the answer might be a refusal in somebody else's name."""
 
@@ -343,8 +362,10 @@ _OWN_REFUSAL = re.compile(r"\b(?:ai|model|bot|chatbot|request|content|translat\w
 def refusal(example: Example) -> str | None:
     """An answer that declines as an assistant does: "As an AI language model I cannot", 作为一个AI，我无法."""
     found = locate(example, _refusal, "assistant")
-    asked = found is not None and any(map(_ANSWER_MAY_REFUSE.search, example.contents("user")))
-    return None if asked and not _OWN_REFUSAL.search(found or "") else found
+    if found is None or _OWN_REFUSAL.search(found):
+        return found
+    told = "\n".join(example.contents("user"))
+    return None if _ANSWER_MAY_REFUSE.search(told) or (_TRANSLATE.search(told) and _DENIES.search(told)) else found
 
 
 def _refusal(text: str) -> str | None:
@@ -373,8 +394,8 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_WANTED = re.compile(
-    r"\b(?:translat\w*|rewrite|rephrase|paraphrase|summari[sz]e|shorten|simplify|explain)\b|翻译|翻譯|译成|改写|概括"
-    r"|总结|缩写|简化|解释",
+    r"\b(?:translat\w*|rewrite|rephrase|paraphrase|reword|summari[sz]e|condense|shorten|simplify|expand|explain)\b"
+    "|翻译|翻譯|译成|译为|改写|概括|总结|缩写|扩写|简化|精简|提炼|解释|改得|改成(?!繁|简)|换[个种]说法|转述",
     re.IGNORECASE,
 )
 _ECHO_RATIO = 1.2
@@ -384,7 +405,8 @@ _ECHO_RATIO = 1.2
 _ALIKE = 0.85
 """Of two questions; "What's" for "What is", 搬了家 for 搬家."""
 _ABOUT_WORDS = re.compile(
-    r"\b(?:translat|rewrit|rewrite|rephras|paraphras|correct|grammar|spell|edit|proofread|fix|convert|change|replace|turn"
+    r"\b(?:translat|rewrit|rewrite|rephras|paraphras|correct|grammar|spell|edit|proofread|fix|convert|change|replace"
+    r"|turn"
     r"|make|similar|another|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似|追问|病句|标点|变",
     re.IGNORECASE,
 )
@@ -406,8 +428,8 @@ def echo(example: Example) -> str | None:
     if example.plain:
         return None
     question, answer = example.contents("user")[-1].strip(), example.messages[-1].content.strip()
-    if answer.startswith(question) and len(question) >= 8 and not answer.replace(question, "").strip():
-        return "the answer is the question"
+    if answer.startswith(question) and answer.count(question) > 1 and not answer.replace(question, "").strip():
+        return "the answer is the question, more than once"
     if len(answer) > 1.4 * len(question) + 8 or len(answer) < 0.7 * len(question):
         return "the answer is the text as it was given" if _untouched(question, answer) else None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
