@@ -1,6 +1,7 @@
 """How answers speak: hedged, curt, refusing, or repeating the question."""
 
 import re
+from difflib import SequenceMatcher
 
 from finetune_core.data.checks.base import Check, Context, RowCheck, locate, stateless
 from finetune_core.data.checks.glance import lowered, pairs, telling, watch
@@ -30,21 +31,25 @@ _UNSURE_WORDS = watch(
     "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly "
     "presumably might could sort kind "
     "think believe certain reckon apparently supposedly verified checked guessing memory "
-    "mistaken say heard forget feeling knows"
+    "mistaken say heard forget feeling knows expert assume imagine presume tried"
 )
 _UNSURE = re.compile(
-    r"\b(?=[acdfhijmnoprstw])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
+    r"\b(?=[acdfhijmnoprstwy])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
     r"|seems? (?:so|like it)\b"
     r"|i(?:'d| would)? guess\b(?! (?:what|the|a|an|which|who)\b)|i (?:think|believe|suppose) so\b"
-    r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)[.!]?\s*$"
+    r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)(?:[.!?](?=\s)|[.!?]?\s*$)"
+    r"|i(?:'d| would)? (?:assume|imagine|presume) (?:so|it(?:'s| is)|that(?:'s| is))\b"
+    r"|i(?:'m| am) (?:no|not an?|not any kind of) expert\b|haven'?t (?:really |actually )?tried (?:it|this|that)\b"
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
     r"|(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )"
     r"not (?:really |quite |entirely |totally |100% |too ){0,3}sure(?:[,.!]|,? (?:but|though)\b|$)"
     r"|(?:could|may|might) be wrong\b|as far as i (?:know|remember|recall|can tell)\b|maybe[.!?]?\s*$"
     r"|if i (?:remember|recall) (?:it )?(?:correctly|right|rightly)\b"
-    r"|don'?t quote me\b|or something(?: like that)?[.!]?\s*$|(?:maybe|probably|perhaps) (?:so|yes|not)[.!]"
-    r"|no idea,? (?:but|maybe|perhaps|probably|possibly)\b|^no idea\b|i reckon\b|i(?:'m| am) (?:just |only )?guessing\b"
+    r"|don'?t quote me\b|or something(?: like (?:that|it))?(?:[.!?,;]|\s*$)|(?:maybe|probably|perhaps) (?:so|yes"
+    r"|not)[.!]"
+    r"|no idea (?:whether|if)\b|one of the two[.!]?\s*$|no idea,? (?:but|maybe|perhaps|probably|possibly)\b|^no idea\b"
+    r"|i reckon\b|i(?:'m| am) (?:just |only )?guessing\b"
     r"|(?:just|only|wild|rough|best) (?:a |my )?guess\b|hard to (?:say|tell)[,.!]|off the top of my head\b"
     r"|if memory serves|from memory\b|(?:i )?have(?: not|n't) (?:really |actually )?(?:checked|verified|looked it up"
     r"|tested)\b"
@@ -53,15 +58,19 @@ _UNSURE = re.compile(
     r"|don'?t (?:take my word|hold me)\b|grain of salt\b|to the best of my knowledge\b|i have a feeling\b"
     r"|i(?:'d| would) say (?:maybe|probably|around|about)\b|i forget\b|not (?:100% |entirely "
     r"|absolutely )?(?:certain|positive)[,.!?]"
-    r"|i (?:don'?t|do not) (?:really |actually )?know[.!]?\s*$|i don'?t (?:really )?know(?: for sure| exactly),? but\b)"
+    r"|i (?:don'?t|do not) (?:really |actually )?know[.!]?\s*$|i don'?t (?:really )?know(?: for sure| exactly),? but\b"
+    r"|i (?:(?:honestly|really|actually|truly) )?(?:don'?t|do not) (?:(?:honestly|really|actually) )?know"
+    r" (?:the (?:details|specifics|exact|rest)|for (?:sure|certain)|exactly|much (?:about|more)|if (?:that|this|it)"
+    r" is)\b)"
 )
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
     "不一定 说不 不好说 没准 差不多 没记 "
+    "瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 "
     "据我 仅供 也可能 听说 感觉 觉得 估摸 印象 拿不 没把握 谁知 天晓 没核 忘了 不知道"
 )
 _UNSURE_CHINESE = re.compile(
-    "(?=[好可大应應也或似貌看没说不记我差如要据仅听估印拿谁天忘感])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧"
+    "(?=[好可大应應也或似貌看没说不记我差如要据仅听估印拿谁天忘感瞎乱猜来])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧"
     "|的[吧。…]?)"
     "|好像(?:可以|不行|行|不能|能|没有|有|要)?吧"
     "|(?:可能|大概|应该|也许|或许|應該)就?是?(?:这样|可以|不行|行|能|会|有|没有|要)?的?吧|我猜"
@@ -73,7 +82,8 @@ _UNSURE_CHINESE = re.compile(
     "|(?:好像|大概|可能|应该|也许|或许|似乎|貌似|估计|估摸着?|差不多"
     "|听说)[^，。！？；：“”\n]{1,12}吧(?=[，,。！？…~～]|$)"
     "|记不(?:太|大)?清|拿不准|没(?:什么)?把握|谁知道|天晓得|印象中|没(?:有)?(?:核实|查证|验证|确认)过"
-    "|我(?:也)?说不[好准]"
+    "|我(?:也)?说不[好准]|瞎猜|瞎说的|乱猜|猜的(?=[，。吧！]|$)|不(?:敢|能)?保证(?:准确|正确|一?定?对|没错|(?=[。，！]|$))"
+    "|(?:我)?(?:也|又)?不是(?:什么)?专家[，。]|来着[，。？]?(?:$|记|我|好像)"
     "|我(?:觉得|感觉|估计)(?:应该|可能|好像|大概|是[^，。]{1,12}不过)|(?:大概|好像|应该|可能|感觉|觉得"
     "|忘了)[吧。…]*$|不知道，(?:估计|可能|大概|好像)"
     r"|差不多就?是?(?:这样|这么回事)吧?[。…]?\s*$)"
@@ -84,7 +94,8 @@ _HEDGE_AT_START = re.compile(
     r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think"
     r"|i believe|might be|could be"
     r"|sort of"
-    r"|kind of|好像|大概|可能|也许|或许|应该|似乎|貌似|估计|估摸|听说|据我所知|也許|或許|應該)",
+    r"|kind of|好像|大概|可能(?!引[起发]|导致|造成|出现|[^，。！？]{0,20}、)|八成|多半"
+    r"|没准|说不定|兴许|也许|或许|应该|似乎|貌似|估计|估摸|听说|据我所知|也許|或許|應該)",
     re.IGNORECASE,
 )
 _WORDS_WANTED = re.compile(
@@ -151,6 +162,11 @@ _OPEN = re.compile(
     r"|\b(?:tell|show|teach) me (?:about|how|why|more)\b|\bwalk me through\b|\bhelp me understand\b"
     r"|\bgive me (?:tips|advice)\b"
     r"|\bwhat(?: is|'s) the (?:difference|process|procedure|best way|purpose|principle|idea behind)\b|\bpros and cons\b"
+    r"|\b(?:write|draft|compose|plan|design|develop|create|prepare|outline|organi[sz]e) (?:me |us )?(?:an?|my|our|the)"
+    r" (?:(?!for\b|of\b|to\b|about\b|in\b|on\b)[\w-]+ ){0,3}(?:essay|article|story|report|letter|e-?mail|speech|review"
+    r"|trip|itinerary|holiday|proposal|guide|poem|tutorial|blog post|paragraph|lesson|party|curriculum|menu|campaign"
+    r"|workout|schedule)\b(?! (?:title|headline|name|subject|address))"
+    r"|\bwhat can (?:i|we) do\b|\bany (?:tips|advice|suggestions)\b"
     r"|\b(?:what|which|list)(?: are| were)?(?: the| some| its| their)?(?: \w+)? (?:steps|symptoms|advantages"
     r"|disadvantages|benefits"
     r"|drawbacks|differences|causes|reasons|effects|consequences|risks|features|requirements|ways|tips)\b"
@@ -164,7 +180,9 @@ _OPEN = re.compile(
     "|咋(?!说|读|写|念)|原理|优缺点|优势|优点|缺点|利弊|好处|坏处|区别|差别|不同之处|步骤|流程|症状|起因|注意(?:什么"
     "|哪些|事项)|何以"
     "|(?:有什么|有哪些|什么)(?:办法|方法|原因|影响|作用|建议|意义|特点)|(?:讲讲|讲一下|谈谈|聊聊|说说|讲解|列举|教我"
-    "|告诉我(?:怎|如何))|应?该做(?:些)?什么",
+    "|告诉我(?:怎|如何))|应?该做(?:些)?(?:什么|哪些)"
+    "|写(?:一|1)?[篇封份](?![^，。]{0,16}(?:标题|题目|名字))|(?:安排|规划|制定|设计|策划|计划|拟定?|做)[^，。？]{0,12}(?:行程|计划|方案|活动"
+    "|旅行|旅游|日程|食谱|教案|攻略)|[些几点条个]建议|(?:哪些|什么)准备",
     re.IGNORECASE,
 )
 _CONCRETE = re.compile(r"[0-9`=/\\{}()<>\[\]$_|+*^#@:：“”\"「」《》]|(?<!\w)-\w")
@@ -227,11 +245,11 @@ def terse_output(context: Context) -> RowCheck:
 
 _REFUSING_WORDS = watch(
     "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability "
-    "against instructed"
+    "against instructed beyond outside inappropriate unethical irresponsible no something"
 )
 _REFUSING_CHINESE = pairs(
     "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
-    "遗憾 遺憾 恕我 恕不 超出"
+    "遗憾 遺憾 恕我 恕不 恕难 恕無 恕无 超出 换个 换一 问我 爱莫 无能"
 )
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
@@ -241,13 +259,14 @@ _SELF = (
 _DEED = (
     r"(?:help(?! \w+ing\b)|assist|provid\w+|fulfill?|comply|answer|generat\w+|creat\w+|engag\w+|give(?! up| in\b)"
     r"|predict|view"
+    r"|make (?:(?:\w+ )?(?:recommendations?|predictions?|judg\w+|diagnos\w+|decisions?)|that decision)"
     r"|discuss\w*|respond|shar\w+|offer|do (?:that|this|it|so)|participate|support|complete|satisfy|accommodate"
     r"|access|browse|write (?:that|this"
     r"|such|about|code|content)|translate|solve|process|handle|perform|recommend|advise|diagnos\w+|comment|speculate"
     r"|judge|say (?:that|anything)"
     r"|look up|look that up|see (?:images|pictures|the (?:image|picture|file))|open (?:links|files|the (?:link"
     r"|file))|fix (?:code|that|this)"
-    r"|continue with|proceed|discuss|express|produce|tell you)\b"
+    r"|continue with|proceed|express|produce|tell you)\b"
 )
 _REFUSAL = re.compile(
     rf"\bas an? (?:\w+ )?{_SELF}[^.!?\n]{{0,90}}?(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
@@ -263,6 +282,23 @@ _REFUSAL = re.compile(
     r"|\bi (?:must|have to|need to|will|would|'ll)? ?(?:respectfully |politely )?(?:decline|refuse|refrain)"
     r" (?:to (?:answer|help|assist|respond|do|provide|comment|write|discuss|comply|give|share|engage)|this|that|your"
     r"|from|the request)"
+    r"|\bi(?:'m| am) (?:not an?|no) (?:(?!expert)\w+ ){1,3}?(?:(?:and|so)(?: so)?|therefore) (?:i )?(?:cannot|can't"
+    r"|can not"
+    r"|won't|am not able|am unable)\b"
+    r"|\b(?:that|this|it)(?:'s| is) (?:something|a (?:topic|subject|question|task)) (?:that )?i(?:'m| am)? ?"
+    r"(?:cannot|can't|won't|unable|not able|not allowed|prefer not|(?:do not|don't) (?:do|discuss|answer))\b"
+    r"|\b(?:that|this|it)(?:'s| is) (?:just |simply )?not (?:something|anything|a (?:topic|subject|question|task))"
+    r" (?:that )?i(?:'m| am)? ?(?:can|could|able|allowed|comfortable|do)\b"
+    r"|\b(?:inappropriate|not appropriate|improper|unethical|irresponsible|not (?:right|proper|my place)|wrong) for me"
+    r" to\b"
+    r"|\bi (?:don't|do not) have (?:enough|sufficient|the necessary|the required) (?:\w+ )?(?:information|knowledge"
+    r"|data"
+    r"|context|expertise) to (?:answer|help|respond|provide|give|assist|say|complete)\b"
+    r"|\bi (?:don't|do not) (?:provide|offer|discuss|engage in|give) (?:\w+ )?(?:advice|opinions?|politics|information"
+    r"|topics|that|such|this)\b|\bi (?:don't|do not) feel comfortable\b|\bin good conscience\b"
+    r"|\bi(?: have|'ve got) no (?:way (?:of|to)|ability to|means (?:of|to)|access to|capacity to)\b"
+    r"|\b(?:let's|let us|can we|shall we|could we|please) (?:talk about|discuss|move on to|ask(?: me)?(?: about)?)"
+    r" something else\b|\b(?:let's|let us|can we) change the (?:subject|topic)\b"
     r"|^i (?:must|have to) decline|\bi(?:'d| would) (?:rather|prefer) not\b"
     r"|\bi (?:do not|don't|lack) (?:have )?(?:the |any )?(?:ability|capability|capacity|authority|permission|means"
     r"|tools) to\b|\bi lack the\b|\bi(?: have been|'ve been| was|'m| am) instructed not to\b"
@@ -271,7 +307,8 @@ _REFUSAL = re.compile(
     r"|\b(?:this|that|your) (?:request|question|topic|prompt)(?: is| falls| goes)? ?(?:violates|against|outside"
     r"|beyond|conflicts)"
     r"|\b(?:against|violates?|by|beyond|outside(?: of)?|exceeds) (?:my|our|the) (?:\w+ )?"
-    r"(?:guidelines|policy|policies|programming|principles|capabilities|abilities|knowledge cutoff|scope of what i)\b"
+    r"(?:guidelines|policy|policies|programming|principles|capabilities|abilities|expertise|competence|remit|training"
+    r"|knowledge cutoff|scope of what i)\b"
     r"|\bmy (?:guidelines|programming|policies|training) (?:do not|don't|does not|doesn't|prevents?|prohibits?"
     r"|forbids?)\b"
     r"|[作身][为為](?:一[个個名款种種])?(?:大型?)?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人"
@@ -280,31 +317,44 @@ _REFUSAL = re.compile(
     r"|我(?:只|仅)是(?:一[个個名款])?(?:ai|人工智能|语言模型|聊天机器人|机器人|程序|虚拟助手|智能助手)"
     r"|我是(?:一[个個名款])?(?:ai|人工智能|语言模型|大?语言模型|聊天机器人|机器人|虚拟助手"
     r"|智能助手)[^。！？\n]{0,12}?(?:无法|不能|不会|没有|不具备|没法)"
-    r"|(?:抱歉|对不起|不好意思|遗憾|恐怕|對不起|遺憾)[^。！？\n]{0,8}?我"
-    r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以|做不到|帮不[了上]|办不到|不方便|没有权限"
+    r"|(?:抱歉|对不起|不好意思|遗憾|恐怕|對不起|遺憾)[^。！？\n]{0,8}?我(?:暂时|目前|还|也|真的|实在|确实)?"
+    r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以|做不到|帮不[了上]|办不到|不方便|打不开|看不[到了]|读不[了懂]|[做写算画]不了|没有权限"
     r"|没有能力)"
     r"(?!同意|认同|赞同|参加|來|来|去)"
     r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,12}?(?:无法|不能|不便|没法"
     r"|無法)(?:[为給给向帮為]?[您你])?"
     r"(?:回答|解答|满足(?:您|你|该|这|此)|协助|处理(?:您的|该|这个|此)请求|生成|创作|继续(?:这|该))"
-    r"|我(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法|拒绝|不愿|不想|无权|不可以"
+    r"|我(?:暂时|目前|还|也|真的|实在|确实|并)?(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法|拒绝|不愿|不想|无权|不可以"
     r"|不方便)(?:[为給给向帮為就对][^，。]{0,6}?)?"
     r"(?:提供|回答|解答|协助|满足|生成|参与|讨论|完成(?:这|该|此|您|你|[，。]|$)|执行|透露|回應|回应|協助|滿足|參與"
     r"|討論|创作|评论|评价"
-    r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|帮助|帮[您你]|给出|发表|谈论|诊断|处理(?:这|该|此|您|你))"
-    r"|我没有?(?:[^，。！？]{0,10}的)?(?:资格|权限|能力|权利)(?:[^，。]{0,6}?(?:判断|回答|评价|查询|提供|[。！]|$))"
-    r"|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)|我(?:无法|不能)继续[。，！]|我还没学会"
+    r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|计算|代替[您你]|替[您你]|解析|识别|帮助|帮[您你]|给出|发表|谈论|诊断|处理(?:这|该|此|您|你))"
+    r"|我没有?(?:[^，。！？]{0,10}的)?(?:资格|权限|能力|权利)(?:[^，。]{0,6}?(?:判断|回答|评价|查询|提供|[，。！]|$))"
+    r"|我(?:并)?不是(?:专业的?)?[^，。！？\n]{2,6}[，,][^。！？\n]{0,6}?(?:不能|无法|不便|没法|不可以|不会|没办法)[给为对向]?[^，。]{0,4}?"
+    r"(?:提供|给出|建议|回答|判断|评价|诊断|解答|开)"
+    r"|我(?:还|暂时|目前)*(?:没有?|不)(?:学会|学过|学到|掌握)|问我(?:一)?[点些个]?(?:别的|其他|其它)|(?:请|可以)问我"
+    r"|(?:^|[，,。！？]|这个?|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理|解决|完成|满足)不了)"
+    r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)"
+    r"|我(?:无法|不能)继续[。，！]|我还没学会"
     r"|恕(?:我)?(?:不能|无法|难|不)(?:从命|回答|奉告|协助|提供|满足)|无可奉告|我拒绝(?:回答|提供|执行|协助|这|该)"
     r"|拒绝回答(?:这|该|此)"
     r"|违反[^。]{0,12}?(?:规范|政策|准则|原则|规定|要求)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)"
     r"|超出了?我的[^，。]{0,4}?(?:能力|知识|职责|权限|范围)|(?:请|我们|咱们)?换(?:一个|个)(?:问题|话题)(?:吧|[。！]|$)"
 )
-_I = re.compile(r"\b(?:i|i'[a-z]+|my|request|as an?)\b")
+_I = re.compile(r"\b(?:i|i'[a-z]+|my|me|request|as an?)\b")
 _ANSWER_MAY_REFUSE = re.compile(
-    r"translat|sentence|\b(?:line|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
-    "|翻译|翻譯|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
+    r"sentence|\b(?:line|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
+    "|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
     re.IGNORECASE,
 )
+_TRANSLATE = re.compile("translat|翻译|翻譯|译成|译为", re.IGNORECASE)
+_DENIES = re.compile(
+    r"n't\b|\b(?:not?|never|cannot|unable|sorry|afraid|ne|pas|nicht|keine?|non|não|niet|nie|inte)\b"
+    "|不[能会可行便愿想要允应必同]|[做办帮受接]不|[没沒歉拒恕]|[无無]法"
+    "|恐怕|对不起|對不起|ない|ません|ぬ|않|못|없|안 |\bн[еи]\b|нет",
+    re.IGNORECASE,
+)
+"""In what is to be translated; where it denies nothing, the refusal is the answer's own."""
 _OWN_REFUSAL = re.compile(r"\b(?:ai|model|bot|chatbot|request|content|translat\w+)\b|模型|人工|机器人|内容|请求|翻译")
 """What an assistant declines with, where the answer might be a refusal in somebody else's name."""
 
@@ -312,8 +362,10 @@ _OWN_REFUSAL = re.compile(r"\b(?:ai|model|bot|chatbot|request|content|translat\w
 def refusal(example: Example) -> str | None:
     """An answer that declines as an assistant does: "As an AI language model I cannot", 作为一个AI，我无法."""
     found = locate(example, _refusal, "assistant")
-    asked = found is not None and any(map(_ANSWER_MAY_REFUSE.search, example.contents("user")))
-    return None if asked and not _OWN_REFUSAL.search(found or "") else found
+    if found is None or _OWN_REFUSAL.search(found):
+        return found
+    told = "\n".join(example.contents("user"))
+    return None if _ANSWER_MAY_REFUSE.search(told) or (_TRANSLATE.search(told) and _DENIES.search(told)) else found
 
 
 def _refusal(text: str) -> str | None:
@@ -342,12 +394,33 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_WANTED = re.compile(
-    r"\b(?:translat\w*|rewrite|rephrase|paraphrase|summari[sz]e|shorten|simplify|explain)\b|翻译|翻譯|译成|改写|概括"
-    r"|总结|缩写|简化|解释",
+    r"\b(?:translat\w*|rewrite|rephrase|paraphrase|reword|summari[sz]e|condense|shorten|simplify|expand|explain)\b"
+    "|翻译|翻譯|译成|译为|改写|概括|总结|缩写|扩写|简化|精简|提炼|解释|改得|改成(?!繁|简)|换[个种]说法|转述",
     re.IGNORECASE,
 )
 _ECHO_RATIO = 1.2
 """The answer is the question and at most a fifth more."""
+
+
+_ALIKE = 0.85
+"""Of two questions; "What's" for "What is", 搬了家 for 搬家."""
+_ABOUT_WORDS = re.compile(
+    r"\b(?:translat|rewrit|rewrite|rephras|paraphras|correct|grammar|spell|edit|proofread|fix|convert|change|replace"
+    r"|turn"
+    r"|make|similar|another|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似|追问|病句|标点|变",
+    re.IGNORECASE,
+)
+"""A question may then be answered with one much like it."""
+_ASKED_TO_KNOW = re.compile(
+    r"(?:(?:so|ok|okay|right|well),? )?(?:you (?:(?:would like|'d like|want|wish|need|asked|are asking|'re asking)"
+    r"(?: me)? (?:to know|to ask|to understand|about|how|why|what|when|where|whether|if|which)|are wondering|wonder)\b"
+    r"|you're (?:asking|wondering)\b|your question (?:is|was|concerns)\b|the question is\b"
+    r"|i (?:understand|see) (?:that )?(?:you (?:want|would like|are asking|wish)|your question)\b)[^.!?。！？\n]+[.!?]?"
+    r"|(?:那么|所以|好的|嗯)?，?(?:[您你](?:是)?(?:想|要|是在)(?:知道|问|了解|咨询|请教)|[您你](?:的问题|问的|想问的)是|[您你]在问"
+    r"|我(?:明白|理解|知道)[您你]?(?:想|的问题))[^.!?。！？\n]+[。.！!？?]?",
+    re.IGNORECASE,
+)
+"""A single sentence, no longer than the question with these words."""
 
 
 def echo(example: Example) -> str | None:
@@ -355,10 +428,14 @@ def echo(example: Example) -> str | None:
     if example.plain:
         return None
     question, answer = example.contents("user")[-1].strip(), example.messages[-1].content.strip()
+    if answer.startswith(question) and answer.count(question) > 1 and not answer.replace(question, "").strip():
+        return "the answer is the question, more than once"
     if len(answer) > 1.4 * len(question) + 8 or len(answer) < 0.7 * len(question):
         return "the answer is the text as it was given" if _untouched(question, answer) else None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
     said = _NOT_ALPHANUMERIC.sub("", answer).lower()
+    if _ASKED_TO_KNOW.fullmatch(answer) and not _ABOUT_WORDS.search(question):
+        return "the answer only says what was asked"
     if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 8):
         return None
     same = bare == said or bare == _NOT_ALPHANUMERIC.sub("", _LEAD_IN.sub("", answer)).lower()
@@ -371,6 +448,12 @@ def echo(example: Example) -> str | None:
     # "Is Paris in France?" "Yes, it is in France": what goes before a statement answers it.
     if bare in said and question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
         return "the answer holds the question and little more"
+    if question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
+        alike = SequenceMatcher(None, bare, said, autojunk=False)
+        if alike.quick_ratio() >= _ALIKE <= alike.ratio() and not _ABOUT_WORDS.search(
+            "\n".join(example.contents("system", "user"))
+        ):
+            return "the answer is the question in nearly the same words"
     return "the answer is the text as it was given" if _untouched(question, answer) else None
 
 
