@@ -255,7 +255,10 @@ BEHIND: dict[tuple[str, str], str] = {
 }
 """Checks that are not yet good enough on the rows. A line goes when its check is: a test that passes here fails."""
 
-SECOND_BEHIND: dict[tuple[str, str], str] = {}
+SECOND_BEHIND: dict[tuple[str, str], str] = {
+    ("language-mismatch", "zh"): "finds 14 of 15",
+    ("typo", "zh"): "finds 12 of 15",
+}
 """The same on the second writer's rows."""
 
 SETS_BEHIND: dict[tuple[str, str], str] = {
