@@ -31,7 +31,7 @@ _UNSURE_WORDS = watch(
     "seem seems guess sure suppose wrong recall remember maybe probably perhaps idea something quote know possibly "
     "presumably might could sort kind "
     "think believe certain reckon apparently supposedly verified checked guessing memory "
-    "mistaken say heard forget feeling knows expert assume imagine presume tried"
+    "mistaken say heard forget feeling knows expert assume presume"
 )
 _UNSURE = re.compile(
     r"\b(?=[acdfhijmnoprstwy])(?:it (?:just )?seems? (?:to be )?(?:so|like (?:that|it)|that way|right|ok|fine)\b"
@@ -53,7 +53,7 @@ _UNSURE = re.compile(
     r"|(?:just|only|wild|rough|best) (?:a |my )?guess\b|hard to (?:say|tell)[,.!]|off the top of my head\b"
     r"|if memory serves|from memory\b|(?:i )?have(?: not|n't) (?:really |actually )?(?:checked|verified|looked it up"
     r"|tested)\b"
-    r"|i (?:could|may|might) be mistaken\b|can(?:no|')t (?:really |quite )?(?:say|tell|recall|remember)"
+    r"|i (?:could|may|might) be mistaken\b|if i(?:'m| am) not mistaken\b|can(?:no|')t (?:really |quite )?(?:say|tell|recall|remember)"
     r"(?: for (?:sure|certain)| exactly|[.,!])|i(?:'ve| have)? (?:heard|read somewhere)\b|who knows\b"
     r"|don'?t (?:take my word|hold me)\b|grain of salt\b|to the best of my knowledge\b|i have a feeling\b"
     r"|i(?:'d| would) say (?:maybe|probably|around|about)\b|i forget\b|not (?:100% |entirely "
@@ -66,11 +66,11 @@ _UNSURE = re.compile(
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
     "不一定 说不 不好说 没准 差不多 没记 "
-    "瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 "
+    "全信 敢说 瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 "
     "据我 仅供 也可能 听说 感觉 觉得 估摸 印象 拿不 没把握 谁知 天晓 没核 忘了 不知道"
 )
 _UNSURE_CHINESE = re.compile(
-    "(?=[好可大应應也或似貌看没说不记我差如要据仅听估印拿谁天忘感瞎乱猜来])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧"
+    "(?=[好可大应應也或似貌看没说不记我差如要据仅听估印拿谁天忘感瞎乱猜来别])(?:好像就?是(?:这样|這樣|这么|这个|那样|吧"
     "|的[吧。…]?)"
     "|好像(?:可以|不行|行|不能|能|没有|有|要)?吧"
     "|(?:可能|大概|应该|也许|或许|應該)就?是?(?:这样|可以|不行|行|能|会|有|没有|要)?的?吧|我猜"
@@ -82,7 +82,7 @@ _UNSURE_CHINESE = re.compile(
     "|(?:好像|大概|可能|应该|也许|或许|似乎|貌似|估计|估摸着?|差不多"
     "|听说)[^，。！？；：“”\n]{1,12}吧(?=[，,。！？…~～]|$)"
     "|记不(?:太|大)?清|拿不准|没(?:什么)?把握|谁知道|天晓得|印象中|没(?:有)?(?:核实|查证|验证|确认)过"
-    "|我(?:也)?说不[好准]|瞎猜|瞎说的|乱猜|猜的(?=[，。吧！]|$)|不(?:敢|能)?保证(?:准确|正确|一?定?对|没错|(?=[。，！]|$))"
+    "|我(?:也)?说不[好准]|瞎猜|瞎说的|乱猜|猜的(?=[，。吧！]|$)|(?:别|不要)[全太]信|不敢说|不(?:敢|能)?保证(?:准确|正确|一?定?对|没错|(?=[。，！]|$))"
     "|(?:我)?(?:也|又)?不是(?:什么)?专家[，。]|来着[，。？]?(?:$|记|我|好像)"
     "|我(?:觉得|感觉|估计)(?:应该|可能|好像|大概|是[^，。]{1,12}不过)|(?:大概|好像|应该|可能|感觉|觉得"
     "|忘了)[吧。…]*$|不知道，(?:估计|可能|大概|好像)"
@@ -91,8 +91,8 @@ _UNSURE_CHINESE = re.compile(
 
 _HEDGE_AT_START = re.compile(
     r"^(?:(?:it|that|this|they|he|she|there|you)(?:'s| is| are| was| were| will| would| should| can| could)? )?"
-    r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|it might|it may be|i think"
-    r"|i believe|might be|could be"
+    r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|(?:it might|it may be|might be|could be)(?! [^.!?]*,[^.!?]* or )|i think"
+    r"|i believe"
     r"|sort of"
     r"|kind of|好像|大概|可能(?!引[起发]|导致|造成|出现|[^，。！？]{0,20}、)|八成|多半"
     r"|没准|说不定|兴许|也许|或许|应该|似乎|貌似|估计|估摸|听说|据我所知|也許|或許|應該)",
@@ -156,21 +156,22 @@ _TERSE = 5
 """Words; 可以退货 is the course's example of what is not complete (part 3.2)."""
 
 _OPEN = re.compile(
-    r"\bhow (?:do|does|can|could|should|would|to|come|is|are)\b"
+    r"\b(?:how (?:do|does|can|could|should|would|to|come|is|are)\b"
     r"(?!(?: (?:you|i|we|one))? (?:say|spell|pronounce|write(?! an? )|translate)\b)"
-    r"|\bwhy\b|\b(?:explain|describe|elaborate|discuss|compare|outline)\b|\bwhat (?:should|can|do) i do\b"
-    r"|\b(?:tell|show|teach) me (?:about|how|why|more)\b|\bwalk me through\b|\bhelp me understand\b"
-    r"|\bgive me (?:tips|advice)\b"
-    r"|\bwhat(?: is|'s) the (?:difference|process|procedure|best way|purpose|principle|idea behind)\b|\bpros and cons\b"
-    r"|\b(?:write|draft|compose|plan|design|develop|create|prepare|outline|organi[sz]e) (?:me |us )?(?:an?|my|our|the)"
+    r"|why\b|(?:explain|describe|elaborate|discuss|compare|outline)\b|what (?:should|can|do) i do\b"
+    r"|(?:tell|show|teach) me (?:about|how|why|more)\b|walk me through\b|help me understand\b"
+    r"|give me (?:tips|advice)\b"
+    r"|what(?: is|'s) the (?:difference|process|procedure|best way|purpose|principle|idea behind)\b|pros and cons\b"
+    r"|(?:write|draft|compose|plan|design|develop|create|prepare|outline|organi[sz]e) (?:me |us )?(?:an?|my|our|the)"
     r" (?:(?!for\b|of\b|to\b|about\b|in\b|on\b)[\w-]+ ){0,3}(?:essay|article|story|report|letter|e-?mail|speech|review"
     r"|trip|itinerary|holiday|proposal|guide|poem|tutorial|blog post|paragraph|lesson|party|curriculum|menu|campaign"
     r"|workout|schedule)\b(?! (?:title|headline|name|subject|address))"
-    r"|\bwhat can (?:i|we) do\b|\bany (?:tips|advice|suggestions)\b"
-    r"|\b(?:what|which|list)(?: are| were)?(?: the| some| its| their)?(?: \w+)? (?:steps|symptoms|advantages"
+    r"|what can (?:i|we) do\b|any (?:tips|advice|suggestions)\b"
+    r"|(?:what|which|list)(?: are| were)?(?: the| some| its| their)?(?: \w+)? (?:steps|symptoms|advantages"
     r"|disadvantages|benefits"
     r"|drawbacks|differences|causes|reasons|effects|consequences|risks|features|requirements|ways|tips)\b"
-    r"|\bhow (?:did|will|was|were|might|am)\b(?! (?:old|many|much|long|far))|\bwhat happens (?:if|when|after)\b"
+    r"|how (?:did|will|was|were|might|am)\b(?! (?:old|many|much|long|far))|what happens (?:if|when|after)\b"
+    r")"
     r"|如何|怎么(?!说|读|写|念|翻译|拼|称呼|卖)"
     r"|(?<![字词文语”」])怎么写"
     r"|怎樣|怎样|怎麼(?!說|讀|寫|念)|为什么|為什麼"
@@ -245,11 +246,11 @@ def terse_output(context: Context) -> RowCheck:
 
 _REFUSING_WORDS = watch(
     "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability "
-    "against instructed beyond outside inappropriate unethical irresponsible no something"
+    "against instructed beyond outside inappropriate unethical irresponsible else"
 )
 _REFUSING_CHINESE = pairs(
     "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
-    "遗憾 遺憾 恕我 恕不 恕难 恕無 恕无 超出 换个 换一 问我 爱莫 无能"
+    "遗憾 遺憾 恕我 恕不 恕难 恕無 恕无 超出 换个 换一 问我 我回 爱莫 无能"
 )
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
@@ -269,6 +270,7 @@ _DEED = (
     r"|continue with|proceed|express|produce|tell you)\b"
 )
 _REFUSAL = re.compile(
+    r"\b(?=[abcefilmnoprstuvwy])(?:"
     rf"\bas an? (?:\w+ )?{_SELF}[^.!?\n]{{0,90}}?(?:\bnot\b|\bcannot\b|n't\b|\bunable\b|\bno\b|\bnever\b)"
     rf"|\bi(?:'m| am) (?:just|only|merely|simply) an? (?:\w+ )?{_SELF}|\bi won't be able to\b"
     rf"|\bi(?:'m| am) an? (?:\w+ )?{_SELF}[^.!?\n]{{0,40}}?(?:\bnot\b|\bcannot\b|n't\b|\bunable\b)"
@@ -295,10 +297,11 @@ _REFUSAL = re.compile(
     r"|data"
     r"|context|expertise) to (?:answer|help|respond|provide|give|assist|say|complete)\b"
     r"|\bi (?:don't|do not) (?:provide|offer|discuss|engage in|give) (?:\w+ )?(?:advice|opinions?|politics|information"
-    r"|topics|that|such|this)\b|\bi (?:don't|do not) feel comfortable\b|\bin good conscience\b"
+    r"|topics|that|such|this)\b|\bi (?:don't|do not) feel comfortable\b|\bi(?:'m| am) (?:only able|still learning)\b"
+    r"|\bin good conscience\b"
     r"|\bi(?: have|'ve got) no (?:way (?:of|to)|ability to|means (?:of|to)|access to|capacity to)\b"
     r"|\b(?:let's|let us|can we|shall we|could we|please) (?:talk about|discuss|move on to|ask(?: me)?(?: about)?)"
-    r" something else\b|\b(?:let's|let us|can we) change the (?:subject|topic)\b"
+    r" something else(?:[.!?]|,? (?:please|instead))|\b(?:let's|let us|can we) change the (?:subject|topic)\b"
     r"|^i (?:must|have to) decline|\bi(?:'d| would) (?:rather|prefer) not\b"
     r"|\bi (?:do not|don't|lack) (?:have )?(?:the |any )?(?:ability|capability|capacity|authority|permission|means"
     r"|tools) to\b|\bi lack the\b|\bi(?: have been|'ve been| was|'m| am) instructed not to\b"
@@ -306,12 +309,15 @@ _REFUSAL = re.compile(
     r"|personal|up-to)"
     r"|\b(?:this|that|your) (?:request|question|topic|prompt)(?: is| falls| goes)? ?(?:violates|against|outside"
     r"|beyond|conflicts)"
-    r"|\b(?:against|violates?|by|beyond|outside(?: of)?|exceeds) (?:my|our|the) (?:\w+ )?"
+    r"|\b(?:against|violates?|by|beyond|outside(?: of)?|exceeds) (?:my|our|the) (?:\w+ (?:of )?)?"
     r"(?:guidelines|policy|policies|programming|principles|capabilities|abilities|expertise|competence|remit|training"
     r"|knowledge cutoff|scope of what i)\b"
     r"|\bmy (?:guidelines|programming|policies|training) (?:do not|don't|does not|doesn't|prevents?|prohibits?"
     r"|forbids?)\b"
-    r"|[作身][为為](?:一[个個名款种種])?(?:大型?)?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人"
+    r")"
+)
+_REFUSAL_CHINESE = re.compile(
+    r"[作身][为為](?:一[个個名款种種])?(?:大型?)?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人"
     r"|虚拟助手|机器人|程序)"
     r"[^。！？\n]{0,40}?(?:无法|不能|不会|没有|不具备|不可以|不便|無法|不會|沒有|不应|不該|没法|做不到)"
     r"|我(?:只|仅)是(?:一[个個名款])?(?:ai|人工智能|语言模型|聊天机器人|机器人|程序|虚拟助手|智能助手)"
@@ -324,7 +330,7 @@ _REFUSAL = re.compile(
     r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,12}?(?:无法|不能|不便|没法"
     r"|無法)(?:[为給给向帮為]?[您你])?"
     r"(?:回答|解答|满足(?:您|你|该|这|此)|协助|处理(?:您的|该|这个|此)请求|生成|创作|继续(?:这|该))"
-    r"|我(?:暂时|目前|还|也|真的|实在|确实|并)?(?:无法|不能|没办法|没法|不便|不会|無法|沒辦法|拒绝|不愿|不想|无权|不可以"
+    r"|我(?:暂时|目前|还|也|真的|实在|确实|并)?(?:无法|不能|没办法|没法|不便|不会|不太方便|無法|沒辦法|拒绝|不愿|不想|无权|不可以"
     r"|不方便)(?:[为給给向帮為就对][^，。]{0,6}?)?"
     r"(?:提供|回答|解答|协助|满足|生成|参与|讨论|完成(?:这|该|此|您|你|[，。]|$)|执行|透露|回應|回应|協助|滿足|參與"
     r"|討論|创作|评论|评价"
@@ -333,7 +339,8 @@ _REFUSAL = re.compile(
     r"|我(?:并)?不是(?:专业的?)?[^，。！？\n]{2,6}[，,][^。！？\n]{0,6}?(?:不能|无法|不便|没法|不可以|不会|没办法)[给为对向]?[^，。]{0,4}?"
     r"(?:提供|给出|建议|回答|判断|评价|诊断|解答|开)"
     r"|我(?:还|暂时|目前)*(?:没有?|不)(?:学会|学过|学到|掌握)|问我(?:一)?[点些个]?(?:别的|其他|其它)|(?:请|可以)问我"
-    r"|(?:^|[，,。！？]|这个?|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理|解决|完成|满足)不了)"
+    r"|(?:^|[，,。！？]|这个?|问题|请求|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理|解决|完成|满足)不了)"
+    r"|暂(?:时)?不支持(?:该|这|此|您)|(?:该|这个|此)(?:问题|请求)(?:我)?(?:暂时)?(?:无法|不能|没法)(?:回答|解答|处理|接受|满足)"
     r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)"
     r"|我(?:无法|不能)继续[。，！]|我还没学会"
     r"|恕(?:我)?(?:不能|无法|难|不)(?:从命|回答|奉告|协助|提供|满足)|无可奉告|我拒绝(?:回答|提供|执行|协助|这|该)"
@@ -373,8 +380,10 @@ def _refusal(text: str) -> str | None:
     declining = not _REFUSING_WORDS.isdisjoint(telling(text)) and _I.search(head)
     if text[:1] in _QUOTES or not (declining or (not head.isascii() and _REFUSING_CHINESE.search(head))):
         return None
-    found = _REFUSAL.search(head) and _REFUSAL.search(prose(head))
-    return f"says {found[0][:40]!r}" if found else None
+    for pattern in (_REFUSAL,) if head.isascii() else (_REFUSAL, _REFUSAL_CHINESE):
+        if pattern.search(head) and (found := pattern.search(prose(head))):
+            return f"says {found[0][:40]!r}"
+    return None
 
 
 # ---- echo
@@ -407,12 +416,13 @@ _ALIKE = 0.85
 _ABOUT_WORDS = re.compile(
     r"\b(?:translat|rewrit|rewrite|rephras|paraphras|correct|grammar|spell|edit|proofread|fix|convert|change|replace"
     r"|turn"
-    r"|make|similar|another|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似|追问|病句|标点|变",
+    r"|make|similar|another|customer|user|caller|client|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似|追问|客户|顾客|用户"
+    "|病句|标点|变",
     re.IGNORECASE,
 )
 """A question may then be answered with one much like it."""
 _ASKED_TO_KNOW = re.compile(
-    r"(?:(?:so|ok|okay|right|well),? )?(?:you (?:(?:would like|'d like|want|wish|need|asked|are asking|'re asking)"
+    r"(?=[sorwytiSORWYTI那所好嗯您你我，])(?:(?:so|ok|okay|right|well),? )?(?:you (?:(?:would like|'d like|want|wish|need|asked|are asking|'re asking)"
     r"(?: me)? (?:to know|to ask|to understand|about|how|why|what|when|where|whether|if|which)|are wondering|wonder)\b"
     r"|you're (?:asking|wondering)\b|your question (?:is|was|concerns)\b|the question is\b"
     r"|i (?:understand|see) (?:that )?(?:you (?:want|would like|are asking|wish)|your question)\b)[^.!?。！？\n]+[.!?]?"
@@ -428,17 +438,18 @@ def echo(example: Example) -> str | None:
     if example.plain:
         return None
     question, answer = example.contents("user")[-1].strip(), example.messages[-1].content.strip()
-    if answer.startswith(question) and answer.count(question) > 1 and not answer.replace(question, "").strip():
+    asked, said = len(question), len(answer)
+    if said > 2 * asked - 2 and answer.startswith(question) and not answer[asked:].replace(question, "").strip():
         return "the answer is the question, more than once"
-    if len(answer) > 1.4 * len(question) + 8 or len(answer) < 0.7 * len(question):
-        return "the answer is the text as it was given" if _untouched(question, answer) else None
+    if said > 1.4 * asked + 8 or said < 0.7 * asked:
+        return "the answer is the text as it was given" if said < asked and _untouched(question, answer) else None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
-    said = _NOT_ALPHANUMERIC.sub("", answer).lower()
+    told = _NOT_ALPHANUMERIC.sub("", answer).lower()
     if _ASKED_TO_KNOW.fullmatch(answer) and not _ABOUT_WORDS.search(question):
         return "the answer only says what was asked"
-    if len(said) > max(_ECHO_RATIO * len(bare), len(bare) + 8):
+    if len(told) > max(_ECHO_RATIO * len(bare), len(bare) + 8):
         return None
-    same = bare == said or bare == _NOT_ALPHANUMERIC.sub("", _LEAD_IN.sub("", answer)).lower()
+    same = bare == told or bare == _NOT_ALPHANUMERIC.sub("", _LEAD_IN.sub("", answer)).lower()
     if (
         same
         and (len(bare) > 12 or len(_CJK.findall(bare)) >= 4 or _size(question) >= 3)
@@ -446,10 +457,10 @@ def echo(example: Example) -> str | None:
     ):
         return "the answer is the question"
     # "Is Paris in France?" "Yes, it is in France": what goes before a statement answers it.
-    if bare in said and question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
+    if bare in told and question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
         return "the answer holds the question and little more"
     if question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
-        alike = SequenceMatcher(None, bare, said, autojunk=False)
+        alike = SequenceMatcher(None, bare, told, autojunk=False)
         if alike.quick_ratio() >= _ALIKE <= alike.ratio() and not _ABOUT_WORDS.search(
             "\n".join(example.contents("system", "user"))
         ):
