@@ -53,7 +53,8 @@ _UNSURE = re.compile(
     r"|(?:just|only|wild|rough|best) (?:a |my )?guess\b|hard to (?:say|tell)[,.!]|off the top of my head\b"
     r"|if memory serves|from memory\b|(?:i )?have(?: not|n't) (?:really |actually )?(?:checked|verified|looked it up"
     r"|tested)\b"
-    r"|i (?:could|may|might) be mistaken\b|if i(?:'m| am) not mistaken\b|can(?:no|')t (?:really |quite )?(?:say|tell|recall|remember)"
+    r"|i (?:could|may|might) be mistaken\b|if i(?:'m| am) not mistaken\b|can(?:no|')t (?:really |quite )?(?:say|tell"
+    r"|recall|remember)"
     r"(?: for (?:sure|certain)| exactly|[.,!])|i(?:'ve| have)? (?:heard|read somewhere)\b|who knows\b"
     r"|don'?t (?:take my word|hold me)\b|grain of salt\b|to the best of my knowledge\b|i have a feeling\b"
     r"|i(?:'d| would) say (?:maybe|probably|around|about)\b|i forget\b|not (?:100% |entirely "
@@ -82,7 +83,8 @@ _UNSURE_CHINESE = re.compile(
     "|(?:好像|大概|可能|应该|也许|或许|似乎|貌似|估计|估摸着?|差不多"
     "|听说)[^，。！？；：“”\n]{1,12}吧(?=[，,。！？…~～]|$)"
     "|记不(?:太|大)?清|拿不准|没(?:什么)?把握|谁知道|天晓得|印象中|没(?:有)?(?:核实|查证|验证|确认)过"
-    "|我(?:也)?说不[好准]|瞎猜|瞎说的|乱猜|猜的(?=[，。吧！]|$)|(?:别|不要)[全太]信|不敢说|不(?:敢|能)?保证(?:准确|正确|一?定?对|没错|(?=[。，！]|$))"
+    "|我(?:也)?说不[好准]|瞎猜|瞎说的|乱猜|猜的(?=[，。吧！]|$)|(?:别|不要)[全太]信|不敢说|不(?:敢|能)?保证(?:准确"
+    "|正确|一?定?对|没错|(?=[。，！]|$))"
     "|(?:我)?(?:也|又)?不是(?:什么)?专家[，。]|来着[，。？]?(?:$|记|我|好像)"
     "|我(?:觉得|感觉|估计)(?:应该|可能|好像|大概|是[^，。]{1,12}不过)|(?:大概|好像|应该|可能|感觉|觉得"
     "|忘了)[吧。…]*$|不知道，(?:估计|可能|大概|好像)"
@@ -91,7 +93,8 @@ _UNSURE_CHINESE = re.compile(
 
 _HEDGE_AT_START = re.compile(
     r"^(?:(?:it|that|this|they|he|she|there|you)(?:'s| is| are| was| were| will| would| should| can| could)? )?"
-    r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|(?:it might|it may be|might be|could be)(?! [^.!?]*,[^.!?]* or )|i think"
+    r"(?:apparently|supposedly|maybe|perhaps|probably|possibly|presumably|it seems|(?:it might|it may be|might be"
+    r"|could be)(?! [^.!?,]{0,60},[^.!?]{0,60} or )|i think"
     r"|i believe"
     r"|sort of"
     r"|kind of|好像|大概|可能(?!引[起发]|导致|造成|出现|[^，。！？]{0,20}、)|八成|多半"
@@ -182,7 +185,8 @@ _OPEN = re.compile(
     "|哪些|事项)|何以"
     "|(?:有什么|有哪些|什么)(?:办法|方法|原因|影响|作用|建议|意义|特点)|(?:讲讲|讲一下|谈谈|聊聊|说说|讲解|列举|教我"
     "|告诉我(?:怎|如何))|应?该做(?:些)?(?:什么|哪些)"
-    "|写(?:一|1)?[篇封份](?![^，。]{0,16}(?:标题|题目|名字))|(?:安排|规划|制定|设计|策划|计划|拟定?|做)[^，。？]{0,12}(?:行程|计划|方案|活动"
+    "|写(?:一|1)?[篇封份](?![^，。]{0,16}(?:标题|题目|名字))|(?:安排|规划|制定|设计|策划|计划|拟定?"
+    "|做)[^，。？]{0,12}(?:行程|计划|方案|活动"
     "|旅行|旅游|日程|食谱|教案|攻略)|[些几点条个]建议|(?:哪些|什么)准备",
     re.IGNORECASE,
 )
@@ -324,24 +328,31 @@ _REFUSAL_CHINESE = re.compile(
     r"|我是(?:一[个個名款])?(?:ai|人工智能|语言模型|大?语言模型|聊天机器人|机器人|虚拟助手"
     r"|智能助手)[^。！？\n]{0,12}?(?:无法|不能|不会|没有|不具备|没法)"
     r"|(?:抱歉|对不起|不好意思|遗憾|恐怕|對不起|遺憾)[^。！？\n]{0,8}?我(?:暂时|目前|还|也|真的|实在|确实)?"
-    r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以|做不到|帮不[了上]|办不到|不方便|打不开|看不[到了]|读不[了懂]|[做写算画]不了|没有权限"
+    r"(?:无法|不能|没办法|没有办法|没法|不会|不便|無法|沒辦法|不會|不可以|做不到|帮不[了上]|办不到|不方便|打不开"
+    r"|看不[到了]|读不[了懂]|[做写算画]不了|没有权限"
     r"|没有能力)"
     r"(?!同意|认同|赞同|参加|來|来|去)"
     r"|(?:抱歉|对不起|不好意思|遗憾|對不起|遺憾)[^。！？\n]{0,12}?(?:无法|不能|不便|没法"
     r"|無法)(?:[为給给向帮為]?[您你])?"
     r"(?:回答|解答|满足(?:您|你|该|这|此)|协助|处理(?:您的|该|这个|此)请求|生成|创作|继续(?:这|该))"
-    r"|我(?:暂时|目前|还|也|真的|实在|确实|并)?(?:无法|不能|没办法|没法|不便|不会|不太方便|無法|沒辦法|拒绝|不愿|不想|无权|不可以"
+    r"|我(?:暂时|目前|还|也|真的|实在|确实|并)?(?:无法|不能|没办法|没法|不便|不会|不太方便|無法|沒辦法|拒绝|不愿|不想"
+    r"|无权|不可以"
     r"|不方便)(?:[为給给向帮為就对][^，。]{0,6}?)?"
     r"(?:提供|回答|解答|协助|满足|生成|参与|讨论|完成(?:这|该|此|您|你|[，。]|$)|执行|透露|回應|回应|協助|滿足|參與"
     r"|討論|创作|评论|评价"
-    r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|计算|代替[您你]|替[您你]|解析|识别|帮助|帮[您你]|给出|发表|谈论|诊断|处理(?:这|该|此|您|你))"
+    r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|计算|代替[您你]|替[您你]|解析|识别|帮助|帮[您你]|给出"
+    r"|发表|谈论|诊断|处理(?:这|该|此|您|你))"
     r"|我没有?(?:[^，。！？]{0,10}的)?(?:资格|权限|能力|权利)(?:[^，。]{0,6}?(?:判断|回答|评价|查询|提供|[，。！]|$))"
-    r"|我(?:并)?不是(?:专业的?)?[^，。！？\n]{2,6}[，,][^。！？\n]{0,6}?(?:不能|无法|不便|没法|不可以|不会|没办法)[给为对向]?[^，。]{0,4}?"
+    r"|我(?:并)?不是(?:专业的?)?[^，。！？\n]{2,6}[，,][^。！？\n]{0,6}?(?:不能|无法|不便|没法|不可以|不会"
+    r"|没办法)[给为对向]?[^，。]{0,4}?"
     r"(?:提供|给出|建议|回答|判断|评价|诊断|解答|开)"
     r"|我(?:还|暂时|目前)*(?:没有?|不)(?:学会|学过|学到|掌握)|问我(?:一)?[点些个]?(?:别的|其他|其它)|(?:请|可以)问我"
-    r"|(?:^|[，,。！？]|这个?|问题|请求|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理|解决|完成|满足)不了)"
-    r"|暂(?:时)?不支持(?:该|这|此|您)|(?:该|这个|此)(?:问题|请求)(?:我)?(?:暂时)?(?:无法|不能|没法)(?:回答|解答|处理|接受|满足)"
-    r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)"
+    r"|(?:^|[，,。！？]|这个?|问题|请求|对此)我(?:还|也|实在|真的|确实|暂时)?(?:爱莫能助|无能为力|(?:回答|解答|处理"
+    r"|解决|完成|满足)不了)"
+    r"|暂(?:时)?不支持(?:该|这|此|您)|(?:该|这个|此)(?:问题|请求)(?:我)?(?:暂时)?(?:无法|不能|没法)(?:回答|解答|处理"
+    r"|接受|满足)"
+    r"|不符合[^。，]{0,12}?(?:规范|政策|准则|原则|规定)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)|我不具备|我没资格"
+    r"|(?:^|[，,。！？])我(?:做不到|帮不[了上]|办不到)"
     r"|我(?:无法|不能)继续[。，！]|我还没学会"
     r"|恕(?:我)?(?:不能|无法|难|不)(?:从命|回答|奉告|协助|提供|满足)|无可奉告|我拒绝(?:回答|提供|执行|协助|这|该)"
     r"|拒绝回答(?:这|该|此)"
@@ -411,22 +422,27 @@ _ECHO_RATIO = 1.2
 """The answer is the question and at most a fifth more."""
 
 
+_REPEATED = 8
+"""Characters; "ha" may be answered by "haha"."""
 _ALIKE = 0.85
 """Of two questions; "What's" for "What is", 搬了家 for 搬家."""
 _ABOUT_WORDS = re.compile(
     r"\b(?:translat|rewrit|rewrite|rephras|paraphras|correct|grammar|spell|edit|proofread|fix|convert|change|replace"
     r"|turn"
-    r"|make|similar|another|customer|user|caller|client|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似|追问|客户|顾客|用户"
+    r"|make|similar|another|customer|user|caller|client|follow-?up|punctuat\w*)|译|改|语法|纠|润色|错|替换|转|换|类似"
+    r"|追问|客户|顾客|用户"
     "|病句|标点|变",
     re.IGNORECASE,
 )
 """A question may then be answered with one much like it."""
 _ASKED_TO_KNOW = re.compile(
-    r"(?=[sorwytiSORWYTI那所好嗯您你我，])(?:(?:so|ok|okay|right|well),? )?(?:you (?:(?:would like|'d like|want|wish|need|asked|are asking|'re asking)"
+    r"(?=[sorwytiSORWYTI那所好嗯您你我，])(?:(?:so|ok|okay|right|well),? )?(?:you (?:(?:would like|'d like|want|wish"
+    r"|need|asked|are asking|'re asking)"
     r"(?: me)? (?:to know|to ask|to understand|about|how|why|what|when|where|whether|if|which)|are wondering|wonder)\b"
     r"|you're (?:asking|wondering)\b|your question (?:is|was|concerns)\b|the question is\b"
     r"|i (?:understand|see) (?:that )?(?:you (?:want|would like|are asking|wish)|your question)\b)[^.!?。！？\n]+[.!?]?"
-    r"|(?:那么|所以|好的|嗯)?，?(?:[您你](?:是)?(?:想|要|是在)(?:知道|问|了解|咨询|请教)|[您你](?:的问题|问的|想问的)是|[您你]在问"
+    r"|(?:那么|所以|好的|嗯)?，?(?:[您你](?:是)?(?:想|要|是在)(?:知道|问|了解|咨询|请教)|[您你](?:的问题|问的"
+    r"|想问的)是|[您你]在问"
     r"|我(?:明白|理解|知道)[您你]?(?:想|的问题))[^.!?。！？\n]+[。.！!？?]?",
     re.IGNORECASE,
 )
@@ -439,7 +455,11 @@ def echo(example: Example) -> str | None:
         return None
     question, answer = example.contents("user")[-1].strip(), example.messages[-1].content.strip()
     asked, said = len(question), len(answer)
-    if said > 2 * asked - 2 and answer.startswith(question) and not answer[asked:].replace(question, "").strip():
+    if (
+        said >= 2 * asked >= 2 * _REPEATED
+        and answer.startswith(question)
+        and not answer[asked:].replace(question, "").strip()
+    ):
         return "the answer is the question, more than once"
     if said > 1.4 * asked + 8 or said < 0.7 * asked:
         return "the answer is the text as it was given" if said < asked and _untouched(question, answer) else None
