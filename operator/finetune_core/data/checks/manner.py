@@ -424,6 +424,8 @@ _ECHO_RATIO = 1.2
 
 _REPEATED = 8
 """Characters; "ha" may be answered by "haha"."""
+_LONGEST_COMPARED = 500
+"""Characters: to compare letter by letter takes time that grows with the square of them."""
 _ALIKE = 0.85
 """Of two questions; "What's" for "What is", 搬了家 for 搬家."""
 _ABOUT_WORDS = re.compile(
@@ -479,7 +481,8 @@ def echo(example: Example) -> str | None:
     # "Is Paris in France?" "Yes, it is in France": what goes before a statement answers it.
     if bare in told and question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
         return "the answer holds the question and little more"
-    if question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2:
+    asked_back = question[-1:] in "?？" and answer[-1:] in "?？" and _size(question) >= _MIN_ECHO / 2
+    if asked_back and len(bare) <= _LONGEST_COMPARED:
         alike = SequenceMatcher(None, bare, told, autojunk=False)
         if alike.quick_ratio() >= _ALIKE <= alike.ratio() and not _ABOUT_WORDS.search(
             "\n".join(example.contents("system", "user"))
