@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 
 from finetune_core.contract import format_stage
 from finetune_core.data import Example, Kept, Message, Piece, ShownRow, SplitRows, exchange_digest
-from finetune_core.data.checks.leakage import pii, secret
+from finetune_core.data.checks.personal_data import pii
+from finetune_core.data.checks.secrets import secret
 from finetune_trainer.layout import Chat, turns
 from finetune_trainer.rows import RowWriter, read_tokens
 from finetune_trainer.template import Tokens

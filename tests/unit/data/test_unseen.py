@@ -3,8 +3,8 @@
 ``unseen/CHECK.LANGUAGE.bad.jsonl`` has rows with the fault that a check finds, ``.good.jsonl`` rows that only look like
 it; ``clean.LANGUAGE.good.jsonl`` has varied rows without a fault. Rows with the same ``pair`` belong together. A letter
 of each made-up secret is written as a JSON escape, so that no scanner of repositories takes it for a real one.
-``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together. The folder ``second`` has another
-writer's rows, from other walks of life, drawn after the checks had learned from the first ones.
+``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together. The folders ``second`` and ``third``
+have other writers' rows, from other walks of life, each drawn after the checks had learned from the ones before.
 """
 
 import json
@@ -19,7 +19,7 @@ from finetune_core.api.findings import FindingCode
 from finetune_core.data import DatasetReport, RawRow, examine
 
 UNSEEN = Path(__file__).parent / "unseen"
-SECOND = UNSEEN / "second"
+SECOND, THIRD = UNSEEN / "second", UNSEEN / "third"
 LANGUAGES = ("en", "zh")
 ROW_CHECKS: tuple[FindingCode, ...] = (
     "html-markup", "control-characters", "mojibake", "secret", "pii", "internal-reference", "echo", "refusal",
@@ -27,6 +27,9 @@ ROW_CHECKS: tuple[FindingCode, ...] = (
     "conflicting-output",
 )  # fmt: skip
 SECOND_CHECKS: tuple[FindingCode, ...] = ROW_CHECKS[: ROW_CHECKS.index("unrelated-output")]
+THIRD_CHECKS: tuple[FindingCode, ...] = (
+    "secret", "internal-reference", "echo", "refusal", "hedged-output", "terse-output", "language-mismatch", "typo",
+)  # fmt: skip
 SET_CHECKS: tuple[FindingCode, ...] = ("repeated-opening", "mixed-style", "topic-imbalance", "unrelated-output")
 
 Row = dict[str, Any]
@@ -261,6 +264,21 @@ SECOND_BEHIND: dict[tuple[str, str], str] = {
 }
 """The same on the second writer's rows."""
 
+THIRD_BEHIND: dict[tuple[str, str], str] = {
+    ("internal-reference", "en"): "finds 8 of 12, 1 false alarm",
+    ("internal-reference", "zh"): "finds 8 of 12",
+    ("refusal", "en"): "finds 10 of 12",
+    ("refusal", "zh"): "finds 10 of 12",
+    ("terse-output", "en"): "finds 11 of 12, 1 false alarm",
+    ("echo", "en"): "finds 11 of 12",
+    ("echo", "zh"): "finds 11 of 12",
+    ("language-mismatch", "en"): "finds 10 of 12",
+    ("language-mismatch", "zh"): "finds 11 of 12",
+    ("typo", "en"): "finds 10 of 12, 2 false alarms",
+    ("typo", "zh"): "finds 3 of 12",
+}
+"""The same on the third writer's rows."""
+
 SETS_BEHIND: dict[tuple[str, str], str] = {
     ("topic-imbalance", "en"): "finds labels 80/15/5, not free text",
     ("topic-imbalance", "zh"): "finds labels 80/15/5, not free text",
@@ -297,6 +315,11 @@ def test_it_does_so_on_another_writers_rows(code, language):
     _good_enough(measure(code, language, SECOND))
 
 
+@pytest.mark.parametrize(("code", "language"), _cases(THIRD_CHECKS, THIRD_BEHIND))
+def test_it_does_so_on_a_third_writers_rows(code, language):
+    _good_enough(measure(code, language, THIRD))
+
+
 @pytest.mark.parametrize(("code", "language"), _cases(SET_CHECKS, SETS_BEHIND))
 def test_a_check_of_whole_sets_finds_faulty_ones_and_passes_others(code, language):
     verdicts = [
@@ -312,11 +335,12 @@ def test_a_check_of_whole_sets_finds_faulty_ones_and_passes_others(code, languag
     )
 
 
-@pytest.mark.parametrize("folder", [UNSEEN, SECOND], ids=["first", "second"])
+@pytest.mark.parametrize("folder", [UNSEEN, SECOND, THIRD], ids=["first", "second", "third"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_clean_rows_are_all_used_and_hardly_warned_of(language, folder):
     rows = read(f"clean.{language}.good", folder)
     report = lint(rows)
     assert not report.refused
     assert report.used_rows == len(rows)
-    assert sum(finding.count for finding in report.findings) <= 0.02 * len(rows), report.findings
+    found = [finding for finding in report.findings if finding.code != "too-few-samples"]
+    assert sum(finding.count for finding in found) <= 0.02 * len(rows), found
