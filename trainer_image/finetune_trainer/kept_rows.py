@@ -7,12 +7,12 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from finetune_core.contract import format_stage
 from finetune_core.data import Example, Kept, Message, Piece, ShownRow, SplitRows, exchange_digest
 from finetune_core.data.checks.personal_data import pii
 from finetune_core.data.checks.secrets import secret
 from finetune_trainer.layout import Chat, turns
 from finetune_trainer.rows import RowWriter, read_tokens
+from finetune_trainer.stage import say
 from finetune_trainer.template import Tokens
 
 MOST_SAMPLE_PROMPTS = 32
@@ -48,7 +48,7 @@ class KeptRows:
         self._tokens.close()
         self._messages.close()
         if self._unlocated:
-            _say(f"{self._unlocated} answers are not trained on: the chat template drops or rewrites them")
+            say(f"{self._unlocated} answers are not trained on: the chat template drops or rewrites them")
 
     def keep(self, kept: Kept) -> None:
         """Add one row."""
@@ -63,7 +63,7 @@ class KeptRows:
             self.exchanges.add(exchange_digest(example))
         if time.monotonic() - self._said > SECONDS_BETWEEN_WORDS:
             self._said = time.monotonic()
-            _say(f"{len(self.rows):,} rows are checked and tokenized")
+            say(f"{len(self.rows):,} rows are checked and tokenized")
 
     def sample_prompts(self, places: Sequence[int]) -> Iterator[dict[str, object]]:
         """Up to 32 of the rows at these places, spread evenly: the prompt, and the answer that the dataset gives."""
@@ -118,7 +118,3 @@ def _shortened(text: str) -> str:
     if len(text) <= _PIECE_HEAD + _PIECE_TAIL:
         return text
     return f"{text[:_PIECE_HEAD]} … {text[-_PIECE_TAIL:]}"
-
-
-def _say(text: str) -> None:
-    print(format_stage(text), flush=True)

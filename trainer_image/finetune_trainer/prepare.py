@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_core.api.job import ValidationFraction
-from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport, format_stage
+from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport
 from finetune_core.data import (
     DatasetReport,
     Rules,
@@ -26,6 +26,7 @@ from finetune_storage.output import refuse_occupied
 from finetune_trainer.kept_rows import KeptRows
 from finetune_trainer.rows import read_counts, split_file
 from finetune_trainer.sources import described, rows_of
+from finetune_trainer.stage import say
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
@@ -49,23 +50,23 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     with blamed_on(UploadFailed):
         refuse_occupied(open_folder(config.output), config.job_name, config.job_uid, config.overwrite)
         folder = open_folder(config.prepared)
-    _say("fetching the tokenizer")
+    say("fetching the tokenizer")
     with blamed_on(ModelUnavailable):
         model = fetch(config.model, scratch / "model", weights=False)
     shape = shape_from_config(_read_config(model, config.model.uri), config.model.uri)
-    _say("fetching the dataset")
+    say("fetching the dataset")
     with blamed_on(DatasetUnavailable):
         data = fetch_dataset(config.dataset, scratch / "dataset", "train", config.dataset_options.sha256)
         held_out = _fetch_validation(config, scratch / "validation")
-    _say(f"fetched {described(data)}")
+    say(f"fetched {described(data)}")
     fingerprint = _fingerprint(config, data, held_out, model)
     with blamed_on(UploadFailed):
         answer = _stored_answer(folder, fingerprint)
     if answer is not None:
-        _say("found it prepared")
+        say("found it prepared")
         return answer
 
-    _say("checking and tokenizing the dataset")
+    say("checking and tokenizing the dataset")
     encoder = ChatEncoder(load_tokenizer(model), config.train_on_prompt)
     local = scratch / "prepared"
     local.mkdir()
@@ -85,7 +86,7 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         rejected_rows=report.rejected_rows,
         findings=report.finding_counts(),
     )
-    _say("storing the tokens")
+    say("storing the tokens")
     with blamed_on(UploadFailed):
         for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):
             folder.upload(local / name, name)
@@ -163,7 +164,3 @@ def _stored_answer(folder: Folder, fingerprint: str) -> PrepareReport | None:
     except (NotFound, ValidationError):
         return None
     return answer if answer.fingerprint == fingerprint else None
-
-
-def _say(text: str) -> None:
-    print(format_stage(text), flush=True)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress, format_stage
+from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress
 from finetune_core.errors import DatasetUnavailable, Diverged, InvalidSpec, ModelUnavailable, UploadFailed, blamed_on
 from finetune_storage import fetch, open_folder
 from finetune_storage.output import clear, refuse_occupied
@@ -24,6 +24,7 @@ from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
 from finetune_trainer.samples import choose_prompts, generate
+from finetune_trainer.stage import say
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 
@@ -52,7 +53,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     device = torch.device(config.device)
     accelerator = Accelerator(mixed_precision=_mixed_precision(config), cpu=config.device == "cpu")
     torch.manual_seed(settings.seed)
-    _say("loading the model")
+    say("loading the model")
     with blamed_on(ModelUnavailable):
         base = fetch(config.model, scratch / "base")
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
@@ -67,7 +68,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             f"no row has a supervised token within the cutoff of {settings.cutoff_length}: raise cutoffLength"
         )
     if rows.truncated or rows.left_out:
-        _say(
+        say(
             f"{rows.truncated} rows are longer than the cutoff of {settings.cutoff_length} tokens: "
             f"{rows.ended_early} end after an earlier answer, {rows.unfinished} within one; "
             f"{rows.left_out} are left out, with nothing to learn before the cutoff"
@@ -98,7 +99,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         restored = checkpoints.newest()
     if restored is not None:
         resumed_from_step = restored.step
-        _say(f"resuming from step {resumed_from_step}")
+        say(f"resuming from step {resumed_from_step}")
         _copy_into(weights, restored.weights)
         optimizer.load_state_dict(restored.state["optimizer"])
         schedule.load_state_dict(restored.state["schedule"])
@@ -112,10 +113,10 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         del restored  # and with it the files it maps
     else:
         if prompts:
-            _say("writing sample answers before training")
+            say("writing sample answers before training")
             state.samples_before = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
         if len(held_out):
-            _say("evaluating before training")
+            say("evaluating before training")
             state.eval_loss_before = validation_loss()
 
     def checkpoint() -> None:
@@ -136,7 +137,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
 
     # --- the loop -----------------------------------------------------------------------------------------------
     model.train()
-    _say("training")
+    say("training")
     window_started, window_step = time.monotonic(), state.step
     while state.step < settings.total_steps and not state.stopped_early:
         micro_batches = list(rows.by_length(order.step(state.step), settings.micro_batch_size))
@@ -193,17 +194,17 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         if improved or finishing or stop.requested or state.step % config.checkpoints.every_steps == 0:
             checkpoint()
         if stop.requested and not finishing:
-            _say(f"stopped at step {state.step}, the state is stored")
+            say(f"stopped at step {state.step}, the state is stored")
             return None
 
     # --- the result ---------------------------------------------------------------------------------------------
     if state.best_step is not None and state.best_step != state.step:
-        _say(f"taking the weights of step {state.best_step}, whose validation loss is the lowest")
+        say(f"taking the weights of step {state.best_step}, whose validation loss is the lowest")
         with blamed_on(UploadFailed):
             _copy_into(weights, checkpoints.load(state.best_step).weights)
     samples = []
     if prompts:
-        _say("writing sample answers after training")
+        say("writing sample answers after training")
         after = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
         samples = [
             prompt | {"before": before, "after": answer}
@@ -228,7 +229,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         left_out_rows=rows.left_out,
         versions=_versions(),
     )
-    _say("storing the result")
+    say("storing the result")
     report = export(
         model, encoder.tokenizer, config, report, state.metrics, samples, prepared, output, scratch / "export"
     )
@@ -322,7 +323,3 @@ def _versions() -> dict[str, str]:
 
     names = ("finetune-operator", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "torch-optimi")
     return {name: version(name) for name in names} | {"python": sys.version.split()[0]}
-
-
-def _say(text: str) -> None:
-    print(format_stage(text), flush=True)
