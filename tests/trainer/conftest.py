@@ -15,6 +15,8 @@ from trainer_model import CONTRADICTIONS, TRAIN_ROWS, VALIDATION_ROWS, Row, make
 from trainer_steps import DEADLINE_SECONDS, ENVIRONMENT, Bench, Run, run_of, start_fork_server
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from finetune_trainer.attention import ROW_BY_ROW
+
 torch.set_num_threads(1)  # fastest for so small a model
 
 
@@ -33,7 +35,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="session")
 def llama(tiny_model: Path) -> LlamaForCausalLM:
     """The tiny model in this process."""
-    return LlamaForCausalLM.from_pretrained(tiny_model, attn_implementation="sdpa").eval()
+    return LlamaForCausalLM.from_pretrained(tiny_model, attn_implementation=ROW_BY_ROW).eval()
 
 
 @pytest.fixture(scope="session")

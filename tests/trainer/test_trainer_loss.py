@@ -1,42 +1,50 @@
 """The loss and its gradients, against the plain way to compute them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from transformers import LlamaForCausalLM
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from finetune_trainer.loss import mean_loss, summed_loss
-from finetune_trainer.rows import IGNORED, MicroBatch
+from finetune_trainer.attention import ROW_BY_ROW, torchs_own_attention
+from finetune_trainer.loss import SummedLoss, mean_loss
+from finetune_trainer.rows import MicroBatch, Rows, RowWriter
+from finetune_trainer.template import Tokens
 
-PAD = 0
 ROWS = [(12, range(2, 4)), (7, range(1, 7)), (15, range(14, 15)), (9, range(3, 9))]
 """Length, and supervised positions: few in some rows, nearly all in others."""
+SUPERVISED = sum(len(places) for _, places in ROWS)
 
 
-def batch_of(*numbers: int, padding: int = 0) -> MicroBatch:
-    """Some of the rows, right-padded to the longest and ``padding`` further."""
-    longest = max(ROWS[number][0] for number in numbers) + padding
-    input_ids = torch.full((len(numbers), longest), PAD)
-    labels = torch.full((len(numbers), longest), IGNORED)
-    for place, number in enumerate(numbers):
-        length, supervised = ROWS[number]
-        tokens = torch.randint(3, 300, (length,), generator=torch.Generator().manual_seed(number))
-        input_ids[place, :length] = tokens
-        labels[place, supervised] = tokens[supervised]
-    return MicroBatch(
-        input_ids, labels, sum(ROWS[number][0] for number in numbers), int((labels[:, 1:] != IGNORED).sum())
-    )
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    """The rows as training reads them."""
+    path = tmp_path_factory.mktemp("loss") / "rows.arrow"
+    with RowWriter(path) as writer:
+        for number, (length, supervised) in enumerate(ROWS):
+            writer.write(Tokens(tokens_of(number).tolist(), [place in supervised for place in range(length)]))
+    return Rows(path, cutoff_length=64)
 
 
-def full_logits_loss(model: LlamaForCausalLM, batch: MicroBatch) -> Tensor:
-    """The textbook's: all logits, shifted labels, an attention mask over the padding."""
-    logits = model(input_ids=batch.input_ids, attention_mask=(batch.input_ids != PAD).long()).logits
-    return F.cross_entropy(
-        logits[:, :-1].reshape(-1, logits.shape[-1]), batch.labels[:, 1:].reshape(-1), reduction="sum"
-    )
+def tokens_of(number: int) -> Tensor:
+    return torch.randint(3, 300, (ROWS[number][0],), generator=torch.Generator().manual_seed(number))
+
+
+def full_logits_loss(model: LlamaForCausalLM, *numbers: int) -> Tensor:
+    """The textbook's: one row at a time, all logits, labels shifted by one."""
+    losses = []
+    for number in numbers:
+        tokens = tokens_of(number)
+        labels = torch.full_like(tokens, -100)
+        labels[ROWS[number][1]] = tokens[ROWS[number][1]]
+        with torchs_own_attention(model):
+            logits = model(input_ids=tokens[None]).logits[0]
+        losses.append(F.cross_entropy(logits[:-1], labels[1:], reduction="sum"))
+    return torch.stack(losses).sum()
 
 
 def gradients(model: LlamaForCausalLM, *parts: tuple[Tensor, int]) -> dict[str, Tensor]:
@@ -58,56 +66,89 @@ def model(llama: LlamaForCausalLM) -> Iterator[LlamaForCausalLM]:
     llama.zero_grad()
 
 
+@pytest.fixture
+def summed_loss(model: LlamaForCausalLM) -> SummedLoss:
+    return SummedLoss(model)
+
+
 @pytest.mark.parametrize("numbers", [(0,), (1, 2), (0, 1, 2, 3)])
-def test_the_sum_is_that_of_the_full_logits(model: LlamaForCausalLM, numbers: tuple[int, ...]) -> None:
-    batch = batch_of(*numbers)
-    ours, plain = summed_loss(model, batch), full_logits_loss(model, batch)
+def test_the_sum_is_that_of_the_full_logits(
+    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows, numbers: tuple[int, ...]
+) -> None:
+    ours, plain = summed_loss(rows.micro_batch(numbers)), full_logits_loss(model, *numbers)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, plain, rtol=1e-6, atol=1e-5)
     assert largest_difference(gradients(model, (ours, 1)), gradients(model, (plain, 1))) < 1e-4
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
-def test_accumulation_gives_the_gradients_of_the_one_big_batch(model: LlamaForCausalLM, size: int) -> None:
-    whole = batch_of(0, 1, 2, 3)
-    expected = gradients(model, (full_logits_loss(model, whole), whole.supervised_tokens))
-    parts = [batch_of(*range(start, start + size)) for start in range(0, 4, size)]
-    assert sum(part.supervised_tokens for part in parts) == whole.supervised_tokens
-    ours = gradients(model, *((summed_loss(model, part), whole.supervised_tokens) for part in parts))
+def test_accumulation_gives_the_gradients_of_the_one_big_batch(
+    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows, size: int
+) -> None:
+    expected = gradients(model, (full_logits_loss(model, 0, 1, 2, 3), SUPERVISED))
+    parts = [rows.micro_batch(range(start, start + size)) for start in range(0, 4, size)]
+    assert sum(part.supervised_tokens for part in parts) == SUPERVISED
+    ours = gradients(model, *((summed_loss(part), SUPERVISED) for part in parts))
     assert largest_difference(ours, expected) < 1e-5
 
 
-def test_a_mean_per_micro_batch_would_give_other_gradients(model: LlamaForCausalLM) -> None:
+def test_a_mean_per_micro_batch_would_give_other_gradients(
+    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+) -> None:
     """So that the test above is known to see the difference."""
-    whole = batch_of(0, 1, 2, 3)
-    expected = gradients(model, (full_logits_loss(model, whole), whole.supervised_tokens))
-    parts = [batch_of(number) for number in range(4)]
-    wrong = gradients(model, *((summed_loss(model, part), 4 * part.supervised_tokens) for part in parts))
+    expected = gradients(model, (full_logits_loss(model, 0, 1, 2, 3), SUPERVISED))
+    parts = [rows.micro_batch([number]) for number in range(4)]
+    wrong = gradients(model, *((summed_loss(part), 4 * part.supervised_tokens) for part in parts))
     assert largest_difference(wrong, expected) > 1e-3
 
 
-def test_right_padding_changes_nothing(model: LlamaForCausalLM) -> None:
-    tight, padded = batch_of(0, 1), batch_of(0, 1, padding=9)
-    torch.testing.assert_close(summed_loss(model, padded), summed_loss(model, tight), rtol=1e-6, atol=1e-5)
-    difference = largest_difference(
-        gradients(model, (summed_loss(model, tight), tight.supervised_tokens)),
-        gradients(model, (summed_loss(model, padded), padded.supervised_tokens)),
+def test_the_whole_matrix_of_logits_is_never_made(summed_loss: SummedLoss) -> None:
+    """256 supervised tokens of a vocabulary that is 64 times as wide as the model: in parts of a quarter at most."""
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=2048, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+            num_key_value_heads=2, attn_implementation=ROW_BY_ROW,
+        )
+    )  # fmt: skip
+    tokens = torch.arange(257)
+    batch = MicroBatch(
+        tokens[None], tokens[None], torch.tensor([0, 257], dtype=torch.int32), tokens[:-1], tokens[1:], (257,)
     )
-    assert difference < 1e-5
+    largest = _LargestTensor()
+    with largest:
+        SummedLoss(model)(batch).backward()
+    assert 32 * 2048 <= largest.elements <= 256 * 2048 / 4
 
 
-def test_the_mean_is_over_all_supervised_tokens_however_they_are_batched(model: LlamaForCausalLM) -> None:
-    whole = batch_of(0, 1, 2, 3)
-    expected = float(full_logits_loss(model, whole).detach()) / whole.supervised_tokens
+class _LargestTensor(TorchDispatchMode):
+    """Elements of the largest tensor that any operation gives."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        given = operation(*arguments, **named or {})
+        for value in given if isinstance(given, tuple | list) else (given,):
+            if isinstance(value, Tensor):
+                self.elements = max(self.elements, value.numel())
+        return given
+
+
+def test_the_mean_is_over_all_supervised_tokens_however_they_are_batched(
+    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+) -> None:
+    expected = float(full_logits_loss(model, 0, 1, 2, 3).detach()) / SUPERVISED
     device = torch.device("cpu")
-    for batches in ([whole], [batch_of(0, 1, 2), batch_of(3)], [batch_of(number) for number in range(4)]):
-        assert mean_loss(model, batches, device) == pytest.approx(expected, rel=1e-6)
+    for groups in ([(0, 1, 2, 3)], [(0, 1, 2), (3,)], [(0,), (1,), (2,), (3,)]):
+        batches = [rows.micro_batch(group) for group in groups]
+        assert mean_loss(summed_loss, batches, device) == pytest.approx(expected, rel=1e-6)
 
 
-def test_measuring_the_mean_leaves_the_model_in_its_mode_and_without_gradients(model: LlamaForCausalLM) -> None:
+def test_measuring_the_mean_leaves_the_model_in_its_mode_and_without_gradients(
+    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+) -> None:
     model.zero_grad()
     for training in (True, False):
-        model.train(training)
-        mean_loss(model, [batch_of(0)], torch.device("cpu"))
+        summed_loss.train(training)
+        mean_loss(summed_loss, [rows.micro_batch([0])], torch.device("cpu"))
         assert model.training == training
     assert all(parameter.grad is None for parameter in model.parameters())

@@ -8,10 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune_trainer.rows import IGNORED, ROWS_PER_WRITE, Order, Rows, RowWriter, read_tokens
+from finetune_trainer.rows import ROWS_PER_WRITE, Order, Rows, RowWriter, read_tokens
 from finetune_trainer.template import Tokens
-
-PAD = 0
 
 
 def row(length: int, *supervised: int, start: int = 1) -> Tokens:
@@ -31,21 +29,21 @@ def test_rows_come_back_as_they_were_written_over_many_batches(tmp_path: Path) -
     written = [row(2 + number % 3, 1, start=number) for number in range(ROWS_PER_WRITE + 3)]
     path = write(tmp_path, written)
     assert list(read_tokens(path)) == written
-    rows = Rows(path, cutoff_length=16, pad_token_id=PAD)
+    rows = Rows(path, cutoff_length=16)
     assert len(rows) == len(written)
-    last = rows.micro_batch([[len(written) - 1]])
+    last = rows.micro_batch([len(written) - 1])
     assert last.input_ids.tolist() == [written[-1].input_ids]
 
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
-    rows = Rows(write(tmp_path, []), cutoff_length=16, pad_token_id=PAD)
+    rows = Rows(write(tmp_path, []), cutoff_length=16)
     assert (len(rows), rows.truncated, rows.left_out) == (0, 0, 0)
 
 
 def cut(folder: Path, tokens: Tokens, cutoff: int) -> tuple[int, int, int, int, int]:
     """Length that a row is cut to (0: left out), and the counts: truncated, ended early, unfinished, left out."""
-    rows = Rows(write(folder, [tokens]), cutoff_length=cutoff, pad_token_id=PAD)
-    length = rows.micro_batch([[0]]).tokens if len(rows) else 0
+    rows = Rows(write(folder, [tokens]), cutoff_length=cutoff)
+    length = rows.micro_batch([0]).tokens if len(rows) else 0
     return length, rows.truncated, rows.ended_early, rows.unfinished, rows.left_out
 
 
@@ -108,31 +106,34 @@ def test_a_row_is_never_cut_within_an_answer_if_a_whole_one_fits(
 
 def test_counts_are_of_all_rows(tmp_path: Path) -> None:
     written = [row(8, 1, 2), row(9, 1, 8), row(20, 3, 7), row(20, 7, 8), row(20, 12)]
-    rows = Rows(write(tmp_path, written), cutoff_length=8, pad_token_id=PAD)
+    rows = Rows(write(tmp_path, written), cutoff_length=8)
     assert (len(rows), rows.truncated, rows.ended_early, rows.unfinished, rows.left_out) == (4, 4, 1, 1, 1)
 
 
 def test_rows_without_a_supervised_token_are_left_out_and_counted(tmp_path: Path) -> None:
     unsupervised = [row(5), row(5, 0), row(12, 8, 9), row(12, 11)]  # none; the first only; past the cutoff
-    rows = Rows(write(tmp_path, [*unsupervised, row(5, 4, start=50)]), cutoff_length=8, pad_token_id=PAD)
+    rows = Rows(write(tmp_path, [*unsupervised, row(5, 4, start=50)]), cutoff_length=8)
     assert (len(rows), rows.truncated, rows.left_out) == (1, 2, 4)
-    assert rows.micro_batch([[0]]).input_ids.tolist() == [[50, 51, 52, 53, 54]]
+    assert rows.micro_batch([0]).input_ids.tolist() == [[50, 51, 52, 53, 54]]
 
 
 def test_a_supervised_token_at_the_last_place_before_the_cutoff_counts(tmp_path: Path) -> None:
     path = write(tmp_path, [row(12, 7)])
-    assert len(Rows(path, cutoff_length=8, pad_token_id=PAD)) == 1
-    assert len(Rows(path, cutoff_length=7, pad_token_id=PAD)) == 0
+    assert len(Rows(path, cutoff_length=8)) == 1
+    assert len(Rows(path, cutoff_length=7)) == 0
 
 
-def test_micro_batches_are_padded_on_the_right_and_labelled_by_the_mask(tmp_path: Path) -> None:
-    rows = Rows(write(tmp_path, [row(2, 1), row(4, 0, 2, 3, start=10)]), cutoff_length=8, pad_token_id=99)
-    batch = rows.micro_batch([[0], [1]])
-    assert batch.input_ids.tolist() == [[1, 2, 99, 99], [10, 11, 12, 13]]
-    assert batch.labels.tolist() == [[IGNORED, 2, IGNORED, IGNORED], [IGNORED, IGNORED, 12, 13]]
-    assert batch.tokens == 6
-    assert batch.supervised_tokens == 3  # the first token of a row is never predicted
-    assert batch.input_ids.dtype == batch.labels.dtype == torch.int64
+def test_rows_of_a_micro_batch_lie_one_after_another(tmp_path: Path) -> None:
+    written = [row(3, 0, 2), row(2, 0, 1, start=10), row(4, 0, 2, 3, start=20)]
+    batch = Rows(write(tmp_path, written), cutoff_length=8).micro_batch([2, 0, 1])
+    assert batch.input_ids.tolist() == [[20, 21, 22, 23, 1, 2, 3, 10, 11]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0, 1]]
+    assert batch.starts.tolist() == [0, 4, 7, 9]
+    assert batch.lengths == (4, 3, 2)
+    assert batch.targets.tolist() == [22, 23, 3, 11]  # the first token of a row is never predicted
+    assert [batch.input_ids[0, place] for place in batch.predicting] == [21, 22, 2, 10]
+    assert (batch.tokens, batch.supervised_tokens) == (9, 4)
+    assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
 
 
 SHAPES = st.lists(st.tuples(st.integers(2, 20), st.integers(1, 19)), min_size=1, max_size=24)
@@ -140,38 +141,40 @@ SHAPES = st.lists(st.tuples(st.integers(2, 20), st.integers(1, 19)), min_size=1,
 
 @settings(deadline=None)
 @given(shapes=SHAPES, cutoff=st.integers(4, 24), size=st.integers(1, 5), packing=st.booleans())
-def test_micro_batches_hold_each_row_once_longest_first(
+def test_micro_batches_hold_each_row_once_largest_first(
     tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[int, int]], cutoff: int, size: int, packing: bool
 ) -> None:
     """Every row begins with a token of its own, so that it can be told which rows a batch holds."""
     written = [row(length, target, start=100 * number) for number, (length, target) in enumerate(shapes, start=1)]
-    rows = Rows(write(tmp_path_factory.mktemp("rows"), written), cutoff, PAD, packing)
+    rows = Rows(write(tmp_path_factory.mktemp("rows"), written), cutoff, packing)
     usable = [tokens for tokens in written if any(tokens.mask[1:cutoff])]
     assert len(rows) == len(usable)
     assert rows.left_out == len(written) - len(usable)
 
-    batches = list(rows.by_length(range(len(rows)), size))
-    assert [len(batch.input_ids) for batch in batches[:-1]] == [size] * (len(batches) - 1)
-    firsts = [int(token) for batch in batches for token in batch.input_ids.flatten() if token and token % 100 == 0]
+    batches = list(rows.micro_batches(range(len(rows)), size))
+    firsts = [int(token) for batch in batches for token in batch.input_ids.flatten() if token % 100 == 0]
     assert sorted(firsts) == [tokens.input_ids[0] for tokens in usable]
-    lengths = [batch.input_ids.shape[1] for batch in batches]
-    assert lengths == sorted(lengths, reverse=True)
-    assert max(lengths, default=0) <= cutoff
-    assert packing or sum(len(batch.input_ids) for batch in batches) == len(usable)
-    assert sum(batch.supervised_tokens for batch in batches) == len(usable)
     kept = [tokens.length if tokens.length <= cutoff else tokens.mask.index(True) + 1 for tokens in usable]
-    assert sum(batch.tokens for batch in batches) == sum(kept)
+    assert sorted(length for batch in batches for length in batch.lengths) == sorted(kept)
+    assert sum(batch.supervised_tokens for batch in batches) == len(usable)
+    sizes = [batch.tokens for batch in batches]
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes, default=0) <= size * max(kept, default=0)  # what the plan has room for
+    if packing:
+        assert len(batches) <= -(-len(usable) // size)
+    else:
+        assert all(len(batch.lengths) <= size for batch in batches)
 
 
-def test_packed_rows_count_their_positions_from_0_and_begin_unlabelled(tmp_path: Path) -> None:
-    written = [row(3, 0, 1, 2), row(2, 0, 1, start=10), row(4, 2, start=20)]
-    rows = Rows(write(tmp_path, written), cutoff_length=5, pad_token_id=99, packing=True)
-    (batch,) = rows.by_length([2, 1, 0], 2)
-    assert batch.input_ids.tolist() == [[1, 2, 3, 10, 11], [20, 21, 22, 23, 99]]
-    assert batch.labels.tolist() == [[IGNORED, 2, 3, IGNORED, 11], [IGNORED, IGNORED, 22, IGNORED, IGNORED]]
-    assert batch.position_ids is not None
-    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1], [0, 1, 2, 3, 0]]
-    assert (batch.tokens, batch.supervised_tokens) == (9, 4)
+def test_packed_rows_fill_the_room_of_the_longest(tmp_path: Path) -> None:
+    """One row of 8 and eight of 2: two rows a micro-batch are room for 16 tokens."""
+    written = [row(8, 1), *[row(2, 1)] * 8]
+    path = write(tmp_path, written)
+    counts = {
+        packing: [batch.lengths for batch in Rows(path, 100, packing).micro_batches(range(9), 2)]
+        for packing in (False, True)
+    }
+    assert counts == {False: [(8, 2), (2, 2), (2, 2), (2, 2), (2,)], True: [(8, 2, 2), (2,) * 6]}
 
 
 ORDERS = st.builds(Order, rows=st.integers(1, 60), batch_size=st.integers(1, 20), seed=st.integers(0, 2**31 - 1))

@@ -8,37 +8,53 @@ from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from peft import PeftModel
 from torch import Tensor, nn
+from torch.nn import LinearCrossEntropyOptions
+from transformers import PreTrainedModel
 
-from finetune_trainer.rows import IGNORED, MicroBatch
+from finetune_trainer.rows import MicroBatch
 
 
-def summed_loss(model: nn.Module, batch: MicroBatch) -> Tensor:
-    """Sum of the cross-entropy over the supervised tokens of a micro-batch, in fp32.
+class SummedLoss(nn.Module):
+    """A causal language model with its loss, as one module: what wraps it sees a whole forward pass."""
 
-    Logits are computed only at positions where some row has a supervised target: prompts cost no logits. No attention
-    mask is given: rows are padded on the right and attention is causal, so no real token sees padding. Where rows are
-    packed, transformers makes the mask from the position ids, and only where none is given: each row that begins at 0
-    sees itself alone, within a sliding window of its own.
-    """
-    targets = batch.labels[:, 1:]  # (rows, tokens - 1): position t predicts token t + 1
-    positions = (targets != IGNORED).any(dim=0).nonzero().squeeze(1)  # (kept,)
-    logits = model(
-        input_ids=batch.input_ids, position_ids=batch.position_ids, logits_to_keep=positions, use_cache=False
-    ).logits  # (rows, kept, vocab)
-    return F.cross_entropy(
-        logits.float().flatten(0, 1), targets[:, positions].flatten(), ignore_index=IGNORED, reduction="sum"
-    )
+    def __init__(self, model: PreTrainedModel | PeftModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: MicroBatch) -> Tensor:
+        """Sum of the cross-entropy over the supervised tokens of a micro-batch, in fp32.
+
+        Logits are computed only where the next token is supervised, and a part of them at a time: their gradient is
+        taken at once, so that the whole matrix (supervised tokens by vocabulary) never exists.
+        """
+        causal = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        states = causal.get_decoder()(
+            input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
+        ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
+        head = causal.get_output_embeddings()
+        # The operation is not one that autocast knows.
+        dtype = torch.get_autocast_dtype(states.device.type) if torch.is_autocast_enabled() else head.weight.dtype
+        return F.linear_cross_entropy(
+            states.to(dtype),
+            head.weight.to(dtype),
+            batch.targets,
+            linear_bias=head.bias if head.bias is None else head.bias.to(dtype),
+            reduction="sum",
+            options=LinearCrossEntropyOptions(),
+        ).float()
 
 
 @torch.no_grad()
-def mean_loss(model: nn.Module, batches: Iterable[MicroBatch], device: torch.device) -> float:
+def mean_loss(loss: SummedLoss, batches: Iterable[MicroBatch], device: torch.device) -> float:
     """Mean cross-entropy per supervised token over many micro-batches, dropout off."""
-    was_training = model.training
-    model.eval()
-    total, supervised = 0.0, 0
+    was_training = loss.training
+    loss.eval()
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    supervised = 0
     for batch in batches:
-        total += float(summed_loss(model, batch.to(device)))
+        total += loss(batch.to(device))
         supervised += batch.supervised_tokens
-    model.train(was_training)
-    return total / supervised
+    loss.train(was_training)
+    return float(total) / supervised

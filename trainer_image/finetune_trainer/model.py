@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 from finetune_core.api.job import ALL_LINEAR, Precision
 from finetune_core.contract import TrainerConfig
 from finetune_core.errors import ModelUnavailable, first_line
+from finetune_trainer.attention import ROW_BY_ROW
 
 DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -39,7 +40,7 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             folder,
             dtype=torch.float32 if settings.master_weights == "fp32" else compute,
             quantization_config=quantization,
-            attn_implementation="sdpa",
+            attn_implementation=ROW_BY_ROW,
             device_map={"": device},
             use_safetensors=True,
             trust_remote_code=False,

@@ -1,8 +1,9 @@
 """Prepared rows on disk, and the micro-batches that training takes from them."""
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,9 +15,6 @@ from torch import Tensor
 
 from finetune_trainer.packing import pack
 from finetune_trainer.template import Tokens
-
-IGNORED = -100
-"""Label of a token that the loss is not on (torch's cross_entropy default)."""
 
 ROWS_PER_WRITE = 1024
 _SCHEMA = pa.schema(
@@ -130,22 +128,39 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Sequences of one forward pass, padded on the right. A sequence is one row, or some packed one after another."""
+    """Rows of one forward pass, one after another and without padding: the model's batch size is always 1."""
 
-    input_ids: Tensor  # (sequences, tokens)
-    labels: Tensor  # (sequences, tokens): the token itself where supervised, IGNORED elsewhere
-    tokens: int
-    """Tokens that are not padding."""
-    supervised_tokens: int
-    position_ids: Tensor | None = None  # (sequences, tokens): from 0 in each row; None where no rows are packed
+    input_ids: Tensor  # (1, tokens)
+    position_ids: Tensor  # (1, tokens): from 0 in each row
+    starts: Tensor  # (rows + 1,), int32: where each row begins, and the end
+    predicting: Tensor  # (supervised,): places of the tokens whose next one is supervised
+    targets: Tensor  # (supervised,): those next tokens
+    lengths: tuple[int, ...]
+    """Tokens of each row."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return self.input_ids.shape[1]
+
+    @property
+    def supervised_tokens(self) -> int:
+        """Tokens that the loss is on."""
+        return len(self.targets)
 
     def to(self, device: torch.device) -> "MicroBatch":
-        """The same on another device."""
-        return replace(
-            self,
-            input_ids=self.input_ids.to(device),
-            labels=self.labels.to(device),
-            position_ids=None if self.position_ids is None else self.position_ids.to(device),
+        """The same on another device; a card copies while the program goes on."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+        return MicroBatch(
+            moved(self.input_ids),
+            moved(self.position_ids),
+            moved(self.starts),
+            moved(self.predicting),
+            moved(self.targets),
+            self.lengths,
         )
 
 
@@ -166,14 +181,12 @@ class Rows:
     left_out: int
     """Rows without a supervised token within the cutoff, however long."""
 
-    def __init__(self, path: Path, cutoff_length: int, pad_token_id: int, packing: bool = False) -> None:
+    def __init__(self, path: Path, cutoff_length: int, packing: bool = False) -> None:
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
         self._input_ids = table.column("input_ids")
         self._masks = table.column("mask")
         self._lengths = table.column("length").to_numpy().copy()
-        self._cutoff = cutoff_length
-        self._pad = pad_token_id
         self._packing = packing
         first = table.column("first_target").to_numpy()
         usable = (first > 0) & (first < cutoff_length)
@@ -188,6 +201,7 @@ class Rows:
             self.ended_early += bool(end and mask[end:].any())
             self.unfinished += not end
             self._lengths[place] = end or cutoff_length
+        self._longest = int(self._lengths[self._kept].max(initial=0))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -196,44 +210,44 @@ class Rows:
         return int(self._lengths[self._kept[number]])
 
     def _row(self, number: int) -> tuple[Tensor, Tensor]:
-        """Tokens and labels of a row; the first token, which nothing comes before, is never a label."""
+        """Tokens of a row, and the places whose next token is supervised."""
         place = int(self._kept[number])
         length = self._length(number)
         tokens = torch.from_numpy(self._input_ids[place].values.slice(0, length).to_numpy().astype(np.int64))
         mask = torch.from_numpy(self._masks[place].values.slice(0, length).to_numpy(zero_copy_only=False))
-        labels = tokens.masked_fill(~mask, IGNORED)
-        labels[0] = IGNORED
-        return tokens, labels
+        return tokens, mask[1:].nonzero().squeeze(1)
 
-    def micro_batch(self, sequences: Sequence[Sequence[int]]) -> MicroBatch:
-        """The rows of those numbers (0 to len - 1), sequence by sequence, padded to the longest of them."""
-        rows = [[self._row(number) for number in sequence] for sequence in sequences]
-        tokens = [torch.cat([tokens for tokens, _ in sequence]) for sequence in rows]
-        labels = [torch.cat([labels for _, labels in sequence]) for sequence in rows]
-        positions = [torch.cat([torch.arange(len(tokens)) for tokens, _ in sequence]) for sequence in rows]
-        pad = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True)
+    def micro_batch(self, numbers: Sequence[int]) -> MicroBatch:
+        """The rows of those numbers (0 to len - 1)."""
+        tokens, predicting = zip(*map(self._row, numbers), strict=True)
+        lengths = tuple(map(len, tokens))
+        starts = [0, *accumulate(lengths)]
+        places = torch.cat([places + start for places, start in zip(predicting, starts, strict=False)])
+        input_ids = torch.cat(tokens)
         return MicroBatch(
-            input_ids=pad(tokens, padding_value=self._pad),
-            labels=pad(labels, padding_value=IGNORED),
-            tokens=sum(map(len, tokens)),
-            supervised_tokens=int(sum((row != IGNORED).sum() for row in labels)),
-            position_ids=pad(positions, padding_value=0) if any(len(sequence) > 1 for sequence in sequences) else None,
+            input_ids=input_ids[None],
+            position_ids=torch.cat([torch.arange(length) for length in lengths])[None],
+            starts=torch.tensor(starts, dtype=torch.int32),
+            predicting=places,
+            targets=input_ids[places + 1],
+            lengths=lengths,
         )
 
-    def by_length(self, numbers: Iterable[int], micro_batch_size: int) -> Iterator[MicroBatch]:
-        """Micro-batches of those rows, packed or one a sequence; so many sequences each, longest first.
+    def micro_batches(self, numbers: Iterable[int], size: int) -> Iterator[MicroBatch]:
+        """Those rows in micro-batches of ``size`` rows, or, packed, of the tokens of ``size`` longest rows.
 
-        Sequences of like length share their padding, and the longest first fails first if memory is short. The order
-        changes nothing in the sum of gradients, nor does packing.
+        The largest comes first: if memory is short, that shows at once. How rows are divided changes nothing in the
+        sum of their gradients.
         """
         chosen = sorted(numbers)
         lengths = [self._length(number) for number in chosen]
-        packed = pack(lengths, self._cutoff) if self._packing else [[place] for place in range(len(chosen))]
-        packed.sort(key=lambda sequence: -sum(lengths[place] for place in sequence))
-        for start in range(0, len(packed), micro_batch_size):
-            yield self.micro_batch(
-                [[chosen[place] for place in sequence] for sequence in packed[start : start + micro_batch_size]]
-            )
+        if self._packing:
+            groups = pack(lengths, size * self._longest)
+        else:
+            by_length = sorted(range(len(chosen)), key=lambda place: (-lengths[place], place))
+            groups = [by_length[start : start + size] for start in range(0, len(chosen), size)]
+        for group in sorted(groups, key=lambda group: -sum(lengths[place] for place in group)):
+            yield self.micro_batch([chosen[place] for place in group])
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from torch import nn
 
 from finetune_core.api.job import Samples
 from finetune_core.data import Example, Message
+from finetune_trainer.attention import torchs_own_attention
 from finetune_trainer.layout import Chat
 from finetune_trainer.template import ChatEncoder
 
@@ -29,7 +30,8 @@ def generate(
     """The model's most likely answer to each prompt (greedy, so that before and after can be compared)."""
     was_training = model.training
     model.eval()
-    answers = [_answer(model, encoder, prompt, max_new_tokens, device) for prompt in prompts]
+    with torchs_own_attention(model):
+        answers = [_answer(model, encoder, prompt, max_new_tokens, device) for prompt in prompts]
     model.train(was_training)
     return answers
 

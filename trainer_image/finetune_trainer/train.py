@@ -18,7 +18,7 @@ from finetune_storage import fetch, open_folder
 from finetune_storage.output import clear, refuse_occupied
 from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
-from finetune_trainer.loss import mean_loss, summed_loss
+from finetune_trainer.loss import SummedLoss, mean_loss
 from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
@@ -58,11 +58,11 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         base = fetch(config.model, scratch / "base")
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
     model = load_model(base, config, device)
+    summed_loss = SummedLoss(model)
     with blamed_on(DatasetUnavailable):
         prepared = fetch(config.prepared, scratch / "prepared")
-    pad = encoder.tokenizer.pad_token_id
-    rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, pad, settings.packing)
-    held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, pad, settings.packing)
+    rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)
+    held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, settings.packing)
     if not len(rows):
         raise DatasetUnavailable(
             f"no row has a supervised token within the cutoff of {settings.cutoff_length}: raise cutoffLength"
@@ -89,9 +89,9 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     )
 
     def validation_loss() -> float:
-        batches = held_out.by_length(range(len(held_out)), settings.micro_batch_size)
+        batches = held_out.micro_batches(range(len(held_out)), settings.micro_batch_size)
         with accelerator.autocast():
-            return mean_loss(model, batches, device)
+            return mean_loss(summed_loss, batches, device)
 
     state = _State()
     resumed_from_step = None
@@ -120,6 +120,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             state.eval_loss_before = validation_loss()
 
     def checkpoint() -> None:
+        state.window_loss = float(window_loss)
         contents = {
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
@@ -131,6 +132,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         with blamed_on(UploadFailed):
             checkpoints.save(state.step, weights, contents, state.best_step)
 
+    # On the device, so that no step waits for its loss.
+    window_loss = torch.tensor(state.window_loss, dtype=torch.float64, device=device)
     clock = time.monotonic() - state.seconds
     if not state.metrics and state.eval_loss_before is not None:
         state.log(_progress(config, state, order, eval_loss=state.eval_loss_before))
@@ -140,13 +143,13 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     say("training")
     window_started, window_step = time.monotonic(), state.step
     while state.step < settings.total_steps and not state.stopped_early:
-        micro_batches = list(rows.by_length(order.step(state.step), settings.micro_batch_size))
+        micro_batches = list(rows.micro_batches(order.step(state.step), settings.micro_batch_size))
         supervised = sum(batch.supervised_tokens for batch in micro_batches)
         for batch in micro_batches:
             with accelerator.autocast():
-                loss = summed_loss(model, batch.to(device))
+                loss = summed_loss(batch.to(device))
             accelerator.backward(loss / supervised)
-            state.window_loss += float(loss.detach())
+            window_loss += loss.detach()
             state.window_tokens += batch.tokens
         state.window_supervised += supervised
         grad_norm = accelerator.clip_grad_norm_(list(weights.values()), settings.max_grad_norm)
@@ -167,7 +170,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             improved = state.judge(eval_loss, config)
             state.stopped_early = state.stopped_early and not last
         if evaluate or last or state.step % settings.logging_steps == 0:
-            mean = state.window_loss / state.window_supervised
+            mean = float(window_loss) / state.window_supervised
             speed = state.window_tokens / max(time.monotonic() - window_started, 1e-9)
             state.log(
                 _progress(
@@ -181,7 +184,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
                     tokens_per_second=speed if state.step > window_step else None,
                 )
             )
-            state.window_loss, state.window_tokens, state.window_supervised = 0.0, 0, 0
+            window_loss.zero_()
+            state.window_tokens = state.window_supervised = 0
             window_started, window_step = time.monotonic(), state.step
             for name, value in (("loss", mean), ("validation loss", eval_loss)):
                 if value is not None and not math.isfinite(value):

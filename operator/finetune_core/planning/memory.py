@@ -122,10 +122,13 @@ def _activations(shape: ModelShape, training: TrainingShape, compute: int) -> in
 
 
 def _logits(shape: ModelShape, training: TrainingShape, compute: int) -> int:
-    """Logits are computed where some row of the micro-batch is supervised, and nowhere else.
+    """What the head and the loss take, of which a part of the logits exists at a time.
 
-    Bytes per logit: the head's output and its gradient in the compute type, the fp32 copy and its gradient.
+    Hidden states of the supervised tokens and their gradient, in the compute type. A part of the logits has at most
+    twice as many elements as the states (torch's ``LinearCrossEntropyOptions``: a power of two of rows); they are
+    there in the compute type and in fp32. Where the head is trained, its gradient is made as a whole.
     """
-    positions = min(training.row_tokens, training.micro_batch_size * training.supervised_tokens)
-    per_logit = 2 * compute + 8 if compute < 4 else 12
-    return training.micro_batch_size * positions * shape.vocab_size * per_logit
+    states = training.micro_batch_size * training.supervised_tokens * shape.hidden_size
+    per_logit = 4 if compute == 4 else compute + 4
+    gradient = compute * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
+    return 2 * compute * states + 2 * per_logit * states + gradient

@@ -94,6 +94,14 @@ class Settings:
             lambda: defaults.cutoff_length(self.data, self.shape.max_position_embeddings),
         )
 
+    def packing(self, reasons: Reasons) -> bool:
+        """Whether a micro-batch takes as many rows as fit in the room of its longest ones."""
+        return reasons.choose(
+            "packing",
+            self.spec.hyperparameters.packing,
+            lambda: (True, "short rows fill the micro-batch, in memory that the longest ones need anyway"),
+        )
+
     def lora(self, reasons: Reasons) -> ResolvedLora:
         """Adapters of lora and qlora."""
         given = self.spec.hyperparameters.lora
@@ -156,10 +164,11 @@ class Settings:
         quiet = Reasons()
         given = self.spec.hyperparameters
         cutoff = self.cutoff(quiet)
-        # Packed sequences are filled up to the cutoff, perhaps with answers alone.
-        row_tokens = cutoff if given.packing else min(cutoff, self.data.lengths.max)
+        packing = self.packing(quiet)
+        row_tokens = min(cutoff, self.data.lengths.max)
+        # Packed micro-batches may be filled with answers alone.
         supervised = row_tokens
-        if not (given.packing or given.train_on_prompt):
+        if not (packing or given.train_on_prompt):
             supervised = min(row_tokens, self.data.supervised_max)
         base = TrainingShape(
             method=method,
@@ -182,7 +191,7 @@ class Settings:
             usable_bytes=self.gpu.memory_bytes,
             micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(batch),
             checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],
-            typical_tokens=row_tokens if given.packing else min(row_tokens, self.data.lengths.p50),
+            typical_tokens=row_tokens if packing else min(row_tokens, self.data.lengths.p50),
         )
 
     def resolve(self, method: Method, fit: Fit) -> tuple[ResolvedHyperparameters, list[Reason]]:
@@ -224,9 +233,7 @@ class Settings:
                 lambda: (batch // micro, "effectiveBatchSize / microBatchSize"),
             ),
             cutoff_length=self.cutoff(reasons),
-            packing=reasons.choose(
-                "packing", given.packing, lambda: (False, "rows of like length share their padding")
-            ),
+            packing=self.packing(reasons),
             precision=self.precision(reasons),
             master_weights=self._master_weights(training, reasons),
             activation_checkpointing=reasons.choose(

@@ -49,7 +49,7 @@ class TestTheAnswer:
         ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "support-bot: lora on A10" in ended.stdout
-        assert "20.1 of 20.9 GiB usable" in ended.stdout
+        assert "20.3 of 20.9 GiB usable" in ended.stdout
         assert "pod: 3 CPUs, 7.9 GiB of memory, 16.4 GiB of disk" in ended.stdout
         for reason in plan_of().reasons:
             assert reason.field in ended.stdout
@@ -93,8 +93,7 @@ class TestInfeasible:
         assert ended.returncode == 3
         assert ended.stderr == (
             "ftj: hf://Qwen/Qwen2.5-7B-Instruct does not fit RTX-3070; it would with "
-            "model.uri=hf://Qwen/Qwen2.5-3B-Instruct, or model.uri=hf://Qwen/Qwen2.5-1.5B-Instruct, or "
-            "gpu.type=RTX-3060\n"
+            "method=qlora, or model.uri=hf://Qwen/Qwen2.5-3B-Instruct, or model.uri=hf://Qwen/Qwen2.5-1.5B-Instruct\n"
         )
         assert "does not fit" in ended.stdout
         assert "gpu.type=RTX-3060" in ended.stdout

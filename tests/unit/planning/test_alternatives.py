@@ -9,7 +9,7 @@ from finetune_core.planning import find_gpu
 
 INFEASIBLE: dict[str, tuple[list[str], DataStatistics]] = {
     "the card is too small": (["gpu.type=RTX-3070"], data_of()),
-    "the card is too small for long rows": (["gpu.type=RTX-3060"], data_of(tokens=4_096)),
+    "the card is too small for long rows": (["gpu.type=RTX-3070"], data_of(tokens=4_096)),
     "a method by name is too much": (["method=full"], data_of()),
     "lora by name is too much": (["method=lora", "gpu.type=T4"], data_of()),
     "qlora by name is too much": (["method=qlora", "gpu.type=RTX-3070"], data_of(tokens=2_048)),
@@ -51,8 +51,9 @@ def test_alternatives_differ_and_cards_come_cheapest_first(changes: list[str], d
     assert named[len(named) - len(cards) :] == [f"gpu.type={name}" for name in cards]
 
 
-def test_a_3070_is_told_of_smaller_models_of_the_same_kind_and_of_the_cheapest_cards() -> None:
+def test_a_3070_is_told_of_qlora_by_name_of_smaller_models_of_the_same_kind_and_of_the_cheapest_cards() -> None:
     assert changes_of(plan_of("gpu.type=RTX-3070")) == [
+        "method=qlora",
         "model.uri=hf://Qwen/Qwen2.5-3B-Instruct",
         "model.uri=hf://Qwen/Qwen2.5-1.5B-Instruct",
         "gpu.type=RTX-3060",
@@ -75,8 +76,8 @@ class TestMethods:
         assert "below the rule of thumb" in first.because
 
     def test_qlora_with_a_shorter_cutoff_is_named_where_that_helps(self) -> None:
-        first = plan_of("gpu.type=RTX-3080-10GB", data=data_of(tokens=1_500)).alternatives[0]
-        assert first.change == "method=qlora hyperparameters.cutoffLength=1024"
+        first = plan_of("gpu.type=RTX-3070", data=data_of(tokens=1_500)).alternatives[0]
+        assert first.change == "method=qlora hyperparameters.cutoffLength=512"
         assert first.because == "rows longer than that lose their end"
 
     @pytest.mark.parametrize(

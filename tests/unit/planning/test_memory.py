@@ -101,13 +101,17 @@ class TestActivations:
 
 
 class TestLogits:
-    def test_are_computed_where_a_row_is_supervised(self) -> None:
-        few = predict(QWEN_7B, replace(LORA_BF16, micro_batch_size=1, row_tokens=4096, supervised_tokens=10)).logits
-        assert few == 10 * QWEN_7B.vocab_size * 12
+    def test_take_room_by_the_supervised_tokens_and_not_by_the_vocabulary(self) -> None:
+        """bf16: states and their gradient, and twice as many logits in bf16 and fp32."""
+        few = replace(LORA_BF16, micro_batch_size=4, row_tokens=4096, supervised_tokens=10)
+        assert predict(QWEN_7B, few).logits == 40 * QWEN_7B.hidden_size * (2 * 2 + 2 * (2 + 4))
+        wide = QWEN_7B.model_copy(update={"vocab_size": 2 * QWEN_7B.vocab_size})
+        assert predict(wide, few).logits == predict(QWEN_7B, few).logits
 
-    def test_of_rows_supervised_at_different_places_cover_them_all(self) -> None:
-        parts = predict(QWEN_7B, replace(LORA_BF16, micro_batch_size=4, row_tokens=512, supervised_tokens=500))
-        assert parts.logits == 4 * 512 * QWEN_7B.vocab_size * 12
+    def test_of_a_head_that_is_trained_have_its_gradient_beside_them(self) -> None:
+        full = predict(QWEN_7B, EVERY_METHOD["full"]).logits
+        frozen = replace(EVERY_METHOD["full"], method="lora", master_weights=None, lora=LORA)
+        assert full - predict(QWEN_7B, frozen).logits == 2 * QWEN_7B.vocab_size * QWEN_7B.hidden_size
 
     def test_there_are_none_without_supervision(self) -> None:
         assert predict(QWEN_7B, replace(LORA_BF16, supervised_tokens=0)).logits == 0
