@@ -23,11 +23,12 @@ from finetune_core.errors import UploadFailed, blamed_on
 from finetune_core.report import render_report
 from finetune_storage import Folder
 from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT
-from finetune_trainer.model import base_model_name
+from finetune_trainer.model import DTYPES, base_model_name
 
 
 def export(
     model: PreTrainedModel | PeftModel,
+    weights: dict[str, torch.Tensor] | None,
     tokenizer: PreTrainedTokenizerBase,
     config: TrainerConfig,
     report: RunReport,
@@ -39,10 +40,12 @@ def export(
 ) -> RunReport:
     """Write everything to a local folder, then store it; returns the report with the artifact in it.
 
+    ``weights`` are those of the model, where it has only a part of them.
+
     Raises:
         UploadFailed: something could not be stored; there is no manifest then.
     """
-    _write_model(model, tokenizer, config, local)
+    _write_model(model, weights, tokenizer, config, local)
     dataset_report = (prepared / DATASET_REPORT).read_text(encoding="utf-8")
     papers = {
         "plan.json": config.plan.to_json(indent=2),
@@ -79,13 +82,21 @@ def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
 
 
 def _write_model(
-    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, config: TrainerConfig, local: Path
+    model: PreTrainedModel | PeftModel,
+    weights: dict[str, torch.Tensor] | None,
+    tokenizer: PreTrainedTokenizerBase,
+    config: TrainerConfig,
+    local: Path,
 ) -> None:
     folder = local / (MODEL_FOLDER if config.method == "full" else ADAPTER_FOLDER)
     folder.mkdir(parents=True)
     if config.method == "full" and config.hyperparameters.precision != "fp32":
-        model.to(torch.bfloat16 if config.hyperparameters.precision == "bf16" else torch.float16)
-    model.save_pretrained(folder)
+        dtype = DTYPES[config.hyperparameters.precision]
+        if weights is None:
+            model.to(dtype)
+        else:
+            weights = {name: value.to(dtype) for name, value in weights.items()}
+    model.save_pretrained(folder, state_dict=weights)
     tokenizer.save_pretrained(folder)
 
 
