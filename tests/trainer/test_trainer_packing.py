@@ -141,9 +141,7 @@ ROWS = list(_rows())
 
 def mean_and_gradients(model: PreTrainedModel, parts: list[MicroBatch]) -> tuple[float, dict[str, Tensor]]:
     """Mean loss of a step and its gradients, accumulated as training does."""
-    return _accumulated(
-        model, [WithLoss(model)(part) for part in parts], sum(part.supervised_tokens for part in parts)
-    )
+    return _accumulated(model, [WithLoss(model)(part) for part in parts], sum(part.supervised_tokens for part in parts))
 
 
 def transformers_own(model: PreTrainedModel, attention: str) -> tuple[float, dict[str, Tensor]]:

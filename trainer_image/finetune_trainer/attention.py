@@ -83,4 +83,3 @@ def _has_flash_kernel(query: Tensor) -> bool:
         and query.shape[-1] <= _LARGEST_FLASH_HEAD
         and torch.cuda.get_device_capability(query.device) >= (8, 0)
     )
-

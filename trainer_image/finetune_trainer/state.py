@@ -15,10 +15,10 @@ class State:
     seconds: float = 0.0
     train_loss: float = math.nan
     supervised_tokens: int = 0
-    window_loss: float = 0.0
-    """Sum of the losses since the last progress line; the windows are what a line tells of."""
     window_tokens: int = 0
+    """Tokens since the last progress line, of this process."""
     window_supervised: int = 0
+    """Supervised tokens since then, of all processes."""
     eval_loss_before: float | None = None
     best_step: int | None = None
     best_eval_loss: float | None = None

@@ -101,6 +101,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             return mean_loss(model, batches, device, group)
 
     state = State()
+    # Sum of the losses since the last progress line, of this process; on the device, so that no step waits for it.
+    window_loss = torch.zeros((), dtype=torch.float64, device=device)
     resumed_from_step = None
     with blamed_on(UploadFailed):
         restored = group.on_each_node(checkpoints.newest)
@@ -113,7 +115,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         schedule.load_state_dict(saved["schedule"])
         if accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(saved["scaler"])
-        _set_random_state(saved["random"], settings.seed, group)
+        window_loss += _go_on(saved["processes"], settings.seed, group)
         state = State(**saved["run"])
         state.window_tokens = 0  # the clock of the speed starts anew
         del saved  # and with it the files it maps
@@ -131,12 +133,11 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             state.eval_loss_before = validation_loss()
 
     def checkpoint() -> None:
-        state.window_loss = float(window_loss)
         contents = {
             "optimizer": whole(optimizer.state_dict(), keep=group.leads) if sharded else optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
-            "random": group.gather(_random_state(config)),
+            "processes": group.gather(_of_this_process(config, window_loss)),
             "run": vars(state),
         }
         values = whole(weights, keep=group.leads)
@@ -144,8 +145,6 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             with blamed_on(UploadFailed):
                 checkpoints.save(state.step, values, contents, state.best_step)
 
-    # On the device, so that no step waits for its loss; of all processes together where a line was logged.
-    window_loss = torch.tensor(state.window_loss if group.leads else 0.0, dtype=torch.float64, device=device)
     clock = time.monotonic() - state.seconds
     if not state.metrics and state.eval_loss_before is not None:
         state.log(_progress(config, state, order, eval_loss=state.eval_loss_before), speak=group.leads)
@@ -324,19 +323,22 @@ def _copy_into(weights: dict[str, torch.nn.Parameter], values: dict[str, torch.T
             parameter.copy_(like(values[name], parameter))
 
 
-def _random_state(config: TrainerConfig) -> list[torch.Tensor]:
-    """Of this process: the generators that dropout draws from."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if config.device == "cuda" else [])]
+def _of_this_process(config: TrainerConfig, window_loss: torch.Tensor) -> dict[str, Any]:
+    """What each process has of its own: the generators that dropout draws from, and the losses not yet logged."""
+    cuda = torch.cuda.get_rng_state() if config.device == "cuda" else None
+    return {"rng": torch.get_rng_state(), "cuda_rng": cuda, "window_loss": float(window_loss)}
 
 
-def _set_random_state(saved: list[list[torch.Tensor]], seed: int, group: Group) -> None:
-    """Each process goes on with its own; where there are now others, dropout begins anew."""
+def _go_on(saved: list[dict[str, Any]], seed: int, group: Group) -> float:
+    """Take up what this process had; the losses not yet logged. Where there were others, dropout begins anew."""
     if len(saved) != group.size:
         torch.manual_seed(seed * 1_000_003 + group.rank)
-        return
-    torch.set_rng_state(saved[group.rank][0])
-    if saved[group.rank][1:]:
-        torch.cuda.set_rng_state(saved[group.rank][1])
+        return sum(process["window_loss"] for process in saved) if group.leads else 0.0
+    mine = saved[group.rank]
+    torch.set_rng_state(mine["rng"])
+    if mine["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(mine["cuda_rng"])
+    return float(mine["window_loss"])
 
 
 def _peak_memory(config: TrainerConfig) -> int:
