@@ -59,29 +59,40 @@ class _Grouping(NamedTuple):
     """What the two groups share that have most in common."""
 
 
-def dominant_topic(rows: Sequence[Sequence[str]], least: float, most: float) -> Topic | None:
-    """The topic that has more than ``least`` and less than ``most`` of the rows, given the words of each.
+class Topics:
+    """Those that rows are on, given the words of each.
 
-    It has to stand apart from the others, and hold together: a set of many subjects falls apart into many groups, or
-    into none, and one that is about a single thing has parts that share as much with each other as with the rest.
+    Topics have to stand apart from each other and hold together: a set of many subjects falls apart into many groups,
+    or into none, and one that is about a single thing has parts that share as much with each other as with the rest.
     """
-    names, table = _table(rows)
-    telling = table.sum(axis=1) >= _TERMS_A_ROW
-    if telling.sum() < _TELLING * len(rows):
-        return None
-    dominated, divided = [], [1.0]
-    for grouping in _groupings(table, telling):
-        if least < grouping.share < most:
-            if grouping.others >= _OTHERS:
-                dominated.append(grouping)
-        elif grouping.share <= least and not dominated:
-            divided.append(grouping.shared)
-    best = min(dominated, key=lambda grouping: grouping.shared, default=None)
-    if best is None or best.shared > _APART or min(divided) < max(_WHOLE, _TIMES * best.shared):
-        return None
-    inside = best.rows == best.largest
-    lead = table[inside].mean(axis=0) - table[~inside].mean(axis=0)
-    return Topic(best.share, tuple(names[place] for place in np.argsort(-lead, kind="stable")[:3]))
+
+    def __init__(self, rows: Sequence[Sequence[str]]) -> None:
+        self._names, self._table = _table(rows)
+        telling = self._table.sum(axis=1) >= _TERMS_A_ROW
+        self.told = bool(telling.sum() >= _TELLING * len(rows))
+        """Whether enough rows share words, or nothing can be said."""
+        self._groupings = list(_groupings(self._table, telling)) if self.told else []
+
+    @property
+    def several(self) -> bool:
+        """Whether there are two or more."""
+        return any(grouping.shared <= _APART for grouping in self._groupings)
+
+    def dominant(self, least: float, most: float) -> Topic | None:
+        """The one that has more than ``least`` and less than ``most`` of the rows."""
+        dominated, divided = [], [1.0]
+        for grouping in self._groupings:
+            if least < grouping.share < most:
+                if grouping.others >= _OTHERS:
+                    dominated.append(grouping)
+            elif grouping.share <= least and not dominated:
+                divided.append(grouping.shared)
+        best = min(dominated, key=lambda grouping: grouping.shared, default=None)
+        if best is None or best.shared > _APART or min(divided) < max(_WHOLE, _TIMES * best.shared):
+            return None
+        inside = best.rows == best.largest
+        lead = self._table[inside].mean(axis=0) - self._table[~inside].mean(axis=0)
+        return Topic(best.share, tuple(self._names[place] for place in np.argsort(-lead, kind="stable")[:3]))
 
 
 def _table(rows: Sequence[Sequence[str]]) -> tuple[list[str], Matrix]:
@@ -155,12 +166,12 @@ def _small_groups(points: Matrix, count: int) -> Groups:
 
 
 def _membership(groups: Groups, count: int) -> Matrix:
-    return (groups[:, None] == np.arange(count)).astype(np.float32)
+    return np.asarray(groups[:, None] == np.arange(count), np.float32)
 
 
 def _shared(weighted: Matrix, groups: Groups) -> Matrix:
     """How much the rows of each two groups share; no row with itself."""
-    members = _membership(groups, groups.max() + 1)
+    members = _membership(groups, int(groups.max()) + 1)
     sums = members.T @ weighted
     return np.asarray(sums @ sums.T - np.diag(members.T @ (weighted * weighted).sum(axis=1)), np.float32)
 
@@ -171,7 +182,7 @@ def _by_chance(shared: Matrix) -> Matrix:
 
 
 def _ratios(shared: Matrix) -> Matrix:
-    return shared / _by_chance(shared)
+    return np.asarray(shared / _by_chance(shared), np.float32)
 
 
 def _joined(shared: Matrix, resolution: float) -> Groups:
