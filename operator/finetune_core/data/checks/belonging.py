@@ -41,6 +41,10 @@ def unrelated_output(context: Context) -> SetCheck:
     with its question. Answers that share words with no question at all do not count: labels, translations, sums. So
     one wrong row is found only if the question that it answers is there too, and none is in fewer than ``_LEAST``.
     Of many rows, a sample counts.
+
+    Single rows are not named. It was tried on 2,300 rows of 19 sets, with answers of 3 % exchanged: that a row's own
+    question shares no word with the answer, and another's half of its words and clearly more than all others, is true of
+    5 % of the exchanged rows. Asking for less finds 6 %, and is wrong as often as right.
     """
     sample: Sample[_Fact] = Sample()
 
