@@ -1,4 +1,4 @@
-"""Is one topic found that most rows of free text are on, and nothing where there is none?
+"""Is one topic found that most rows of free text are on, and an answer that strayed from its topic to another?
 
 ``topics.LANGUAGE.jsonl`` has the parts of which the sets are put together: eight topics with questions, things to ask
 about and answers, and three with rows as people write them. The check's numbers were chosen on other draws than these.
@@ -138,3 +138,64 @@ def test_what_is_too_much_can_be_set():
     rows, _ = drawn("en", (120, 50, 30), "thing in both", 5)
     assert found(rows) is None
     assert found(rows, threshold=0.4) is not None
+
+
+# ---- answers on another topic than their question
+
+
+def strayed(rows: list[Row], count: int, dice: random.Random) -> tuple[list[Row], set[int]]:
+    """The same with the answers of so many rows exchanged, and the numbers of those rows."""
+    places = dice.sample(range(len(rows)), count)
+    answers = {place: rows[other][1] for place, other in zip(places, places[1:] + places[:1], strict=True)}
+    exchanged = [(question, answers.get(place, answer)) for place, (question, answer) in enumerate(rows)]
+    return exchanged, {place + 1 for place in places}
+
+
+def strays(rows: list[Row]) -> set[int]:
+    numbered = enumerate(rows, start=1)
+    report = examine(RawRow(number, {"instruction": q, "output": a}) for number, (q, a) in numbered)
+    return {number for finding in report.findings if finding.code == "unrelated-output" for number in finding.rows}
+
+
+def paired(language: str, shares: tuple[int, ...], seed: int) -> list[Row]:
+    """Rows of some topics, each question with its own answer."""
+    dice = random.Random(f"{language} {shares} {seed}")
+    rows = []
+    for topic, share in zip(dice.sample(parts(language), len(shares)), shares, strict=True):
+        pairs = list(zip(topic["asks"], topic["answers"], strict=False))
+        every = [(ask.format(thing), answer.format(thing)) for ask, answer in pairs for thing in topic["things"]]
+        rows += [(ask, f"{answer} {dice.choice(topic['more'])}") for ask, answer in dice.sample(every, share)]
+    dice.shuffle(rows)
+    return rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_answers_that_strayed_to_another_topic_are_named(language):
+    moved = named = right = 0
+    for seed in range(8):
+        rows = paired(language, (40, 40, 40, 40), seed)
+        assert strays(rows) == set()
+        exchanged, wrong = strayed(rows, 5, random.Random(seed))
+        told = strays(exchanged)
+        moved, named, right = moved + len(wrong), named + len(told), right + len(told & wrong)
+    assert right >= 0.95 * named
+    assert right >= 0.4 * moved
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_answer_is_said_to_stray_in_sets_without_clear_topics(language):
+    varied = [(row["instruction"], row["output"]) for row in read(f"unseen/clean.{language}.good")]
+    exchanged, wrong = strayed(varied, 6, random.Random(1))
+    assert strays(varied) == set()
+    assert strays(exchanged) <= wrong
+    one = paired(language, (60,), 1)
+    assert strays(strayed(one, 4, random.Random(2))[0]) == set()
+
+
+def test_how_many_answers_strayed_is_said():
+    exchanged, _ = strayed(paired("en", (40, 40, 40, 40), 2), 5, random.Random(2))
+    numbered = enumerate(exchanged, start=1)
+    report = examine(RawRow(number, {"instruction": q, "output": a}) for number, (q, a) in numbered)
+    [finding] = [finding for finding in report.findings if finding.code == "unrelated-output"]
+    assert finding.count == len(finding.rows) > 1
+    assert f"in {finding.count} rows the question is on one topic and the answer on another" in finding.message
