@@ -164,6 +164,6 @@ UNRELATED_OUTPUT = Check(
     measure="how often another row's question fits an answer better (0.5: chance), from",
     # instruction和output对应正确: the course's cleaning list, part 3.2.
     message="questions and answers do not belong together",
-    fix="look for a column that was sorted or shifted on its own, and join the two again by an id",
+    fix="read the rows that are named; if none is, a column was sorted or shifted: join the two again by an id",
     dataset=unrelated_output,
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
@@ -46,14 +47,15 @@ def stems(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(word[:STEM] for word in words))
 
 
-def whole_words(text: str) -> list[str]:
-    """The same before they are cut to stems, as often as they are there."""
+@lru_cache(maxsize=32)
+def whole_words(text: str) -> tuple[str, ...]:
+    """The same before they are cut to stems, as often as they are there; two checks ask for them in turn."""
     text = lowered(text[:_CHARACTERS])
     found = [word for word in _LATIN.findall(text) if word[:STEM] not in _FUNCTION_WORDS]
     for run in _CHINESE.findall(text) if not text.isascii() else ():
         pairs = map("".join, pairwise(run))
         found.extend(pair for pair in pairs if _FUNCTION_SIGNS.isdisjoint(pair))
-    return found
+    return tuple(found)
 
 
 def characters(text: str) -> list[str]:

@@ -40,8 +40,6 @@ _APART = 0.45
 """What topics share with each other at most."""
 _WHOLE, _TIMES = 0.45, 1.6
 """What the parts of one topic share at least; and how much more that is than what topics share."""
-
-
 _LEAST_ROWS, _LEAST_TOPIC = 8, 0.05
 """Rows, and share of them, that show which words are a topic's."""
 
@@ -85,7 +83,7 @@ class Topics(Generic[Word]):
         return any(grouping.shared <= _APART for view in self._views for grouping in view)
 
     def apart(self, most: float) -> Groups | None:
-        """The topic of each row where topics share so much at most; -1 for a row that is on none of the larger ones."""
+        """The topic of each row, where topics share so much at most; -1 for one that is on none of the larger."""
         clear = [grouping for view in self._views for grouping in view if grouping.shared <= most]
         if not clear:
             return None
