@@ -17,6 +17,7 @@ from finetune_core.data.checks import (
     DEFAULT_THRESHOLDS,
     Check,
     Context,
+    Named,
     Numbers,
     common_pieces,
 )
@@ -290,9 +291,10 @@ class _Examination:
             if tally.count
         ]
         of_the_set = [
-            _finding(check, self.policies[check.code], 1, [], message)
+            _finding(check, self.policies[check.code], len(rows) or 1, rows[:_ROWS_LISTED], message)
             for check, set_check in self._set_checks
-            if (message := set_check.judge(self.used_rows)) is not None
+            if (seen := set_check.judge(self.used_rows)) is not None
+            for message, rows in [seen if isinstance(seen, Named) else (seen, [])]
         ]
         return of_rows + of_the_set
 
