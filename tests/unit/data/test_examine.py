@@ -30,6 +30,7 @@ from finetune_core.errors import DatasetRefused, InvalidSpec
 class Tokens:
     length: int
     supervised: int
+    unlocated: int = 0
 
 
 def alpaca(number: int, question: str = "", answer: str = "", **fields: object) -> RawRow:
@@ -297,6 +298,7 @@ def test_the_report_reads_as_the_public_contract_says():
     assert set(written) == {
         "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
         "sufficient",
+        "unlocatedAnswers",
         "labels",
         "examples",
     }  # fmt: skip
