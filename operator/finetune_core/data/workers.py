@@ -87,18 +87,20 @@ class Workers(Generic[Chunk, Result]):
         try:
             _send(process, packed_worker)
         finally:
-            self._free.put(process)  # one that has died is told when it is to work
+            self._free.put(process)
 
     def _work(self, chunk: Chunk) -> bytes:
         process = self._free.get()
-        _send(process, _packed(chunk))
-        assert process.stdout is not None
-        size = int.from_bytes(process.stdout.read(_SIZE_BYTES), "little")
-        packed = process.stdout.read(size)
-        if not size or len(packed) < size:
-            raise _died(process)
-        self._free.put(process)
-        return packed
+        try:
+            _send(process, _packed(chunk))
+            assert process.stdout is not None
+            size = int.from_bytes(process.stdout.read(_SIZE_BYTES), "little")
+            packed = process.stdout.read(size)
+            if not size or len(packed) < size:
+                raise _died(process)
+            return packed
+        finally:
+            self._free.put(process)  # a dead one too: a thread that waited for it would wait for ever
 
     @staticmethod
     def _result(future: "Future[bytes]") -> Result:
