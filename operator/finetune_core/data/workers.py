@@ -104,7 +104,7 @@ class Workers(Generic[Chunk, Result]):
 
     @staticmethod
     def _result(future: "Future[bytes]") -> Result:
-        # Those that wait for their turn stay packed: tokens take a tenth of the memory so.
+        # Those that wait for their turn stay packed: tokens take a ninth of the memory so.
         result: Result | BaseException = pickle.loads(future.result())
         if isinstance(result, BaseException):
             raise result
