@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from finetune_core.data import TokenCount
 from finetune_trainer.group import Group
 from finetune_trainer.packing import pack
 from finetune_trainer.template import Tokens
@@ -87,15 +88,7 @@ def read_tokens(path: Path, places: Iterable[int] | None = None) -> Iterator[Tok
             yield Tokens(rows.column("input_ids")[place].as_py(), rows.column("mask")[place].as_py())
 
 
-class RowCount(NamedTuple):
-    """Counts of a row without its tokens."""
-
-    length: int
-    supervised: int
-    """Tokens that the loss is on; the first of a row is never predicted."""
-
-
-def read_counts(path: Path) -> Iterator[RowCount]:
+def read_counts(path: Path) -> Iterator[TokenCount]:
     """The rows of an Arrow file in order, one batch in memory at a time."""
     for batch in _batches(path):
         masks = batch.column("mask")
@@ -103,7 +96,7 @@ def read_counts(path: Path) -> Iterator[RowCount]:
         starts = masks.offsets.to_numpy()[:-1] - masks.offsets[0].as_py()
         # No row is empty: its chat template writes something, or its text ends with a token.
         supervised = np.add.reduceat(on, starts, dtype=np.int64) - on[starts]
-        yield from map(RowCount, batch.column("length").to_pylist(), supervised.tolist())
+        yield from map(TokenCount, batch.column("length").to_pylist(), supervised.tolist())
 
 
 def split_file(path: Path, chosen: Set[int], into: Path, others_into: Path) -> None:
