@@ -19,7 +19,6 @@ from rjieba import Jieba
 
 from finetune_core.data.checks.word_lists import listed
 
-
 _ALONE = frozenset(
     "的一是了我不在他有这个上们来到时大地为中你说着就那和要出也得里后自以会可下而过天去能对都好看起把还用没成只想从被与又很最但"
     "将并向及或其之更让则已当给由所等于每再做该请吗呢吧啊您她它啦哦呀嘛么年月日号点分元次种两三四五六七八九十百千万第几多少"
@@ -193,7 +192,9 @@ def misspellings(text: str) -> list[str]:
     if not _CHINESE.search(text):
         return []
     words = _dictionary().cut(text, False)
-    found = [match[0] for word in _watched().intersection(words) if (match := re.search(_IN_CONTEXT.get(word, word), text))]
+    found = [
+        match[0] for word in _watched().intersection(words) if (match := re.search(_IN_CONTEXT.get(word, word), text))
+    ]
     if _MAY_BE_TWICE.search(text) and (match := _TWICE.search(text)):
         found.append(match[0])
     if not (_odd().isdisjoint(words) or _NOT_OF_TODAY.search(text)):

@@ -28,9 +28,9 @@ _COMMON = listed("common_words.txt")
 
 _MISSPELLED = watch(
     " ".join(
-        {slip for word in _COMMON for slip in _slips(word)}.difference(
-            _COMMON, listed("words_like_slips.txt")
-        ).union(listed("misspelled.txt"))
+        {slip for word in _COMMON for slip in _slips(word)}.difference(_COMMON, listed("words_like_slips.txt")).union(
+            listed("misspelled.txt")
+        )
     )
 )
 """English words written wrong: slips in common ones that are no words themselves, and mistakes of other kinds."""
