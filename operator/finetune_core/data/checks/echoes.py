@@ -59,6 +59,41 @@ _ASKED_TO_KNOW = re.compile(
 """A single sentence, no longer than the question with these words."""
 
 
+_FILLER = re.compile(
+    r"\b(?:(?:that(?:'s| is)|what) (?:an? )?|an? )?(?:very |really |truly |such an? )?(?:good|great|excellent|interesting"
+    r"|fair|tough|fascinating|important|nice|common|tricky|big|wonderful) (?:question|point|one)\b[^.!?\n]{0,40}[.!?]*"
+    r"|\b(?:let me (?:think|see|check)|thanks? (?:you )?for (?:asking|your question|the question)|i see|hmm+|noted|got it"
+    r"|understood|(?:i(?:'m| am) )?glad you asked)\b[^.!?\n]{0,30}[.!?…,]*"
+    "|(?:这|那|[您你])?真?(?:是|提了|提出了|问了)?一?个?(?:很|非常|挺|相当)?(?:好|棒|有趣|有意思|重要|常见|经典|值得(?:思考|探讨)|不错)的?"
+    "(?:问题|提问)[^，。！？\n]{0,6}[，。！？~]*|[您你]?(?:问|提)得(?:很|真|非常|太)?好[，。！？]*"
+    "|让我(?:想想|想一想|看看|查查|考虑一下)[，。！？…]*|(?:谢谢|感谢)[您你]?的?(?:提问|咨询|问题|关注)[，。！？]*"
+    "|(?:这个|[您你]的)问题(?:很|非常)(?:好|有趣|重要)[，。！？]*|(?:嗯+|哦|收到|明白|了解)[，。！？…]+",
+    re.IGNORECASE,
+)
+"""Said of a question by those who have no answer."""
+_SPEECH = re.compile(
+    r"(?:(?:so|ok|okay|well|sure|yes|and|question|answer|please|of course|certainly)\b[,:. ]*"
+    r"|(?:can|could|would|will) you |i(?:'ll| will| shall| can| would like to| want to|'d like to|'m going to) |let me "
+    r"|you (?:want|would like|wish|need|asked|are asking)(?: me)?(?: to(?: know)?| about)? |you asked:? ?"
+    r"|the (?:user|question|customer|task)(?: is| asks| wants)?(?: to(?: know)?| about)?:? |(?:here|this|that|it) is |here's "
+    r"|(?:tell|show|give) (?:me|you|us) |(?:explain|describe|write|list|provide|create|draft|discuss|outline|name) "
+    r"|how (?:to|(?:do|can|should|would|could) (?:i|you|we|one)) "
+    "|好的|当然|没问题|是的|那么|所以|请问|请|麻烦|帮[我您你]|我(?:来|会|可以|能|将|要)|[您你](?:是?想|要|问的是|是在问)(?:问|知道|了解)?"
+    "|(?:[您你]的)?(?:问题|题目)是|用户(?:问|想知道)|关于|给[我您你]|为[您你]|让我|怎么样?|如何|怎样|解释|说明|介绍|描述|写|列出|列举|分析|讲讲|说说"
+    "|一下|[，：:、 ])+",
+    re.IGNORECASE,
+)
+"""What opens a question, or an answer that only promises one."""
+_CLOSING = re.compile(r"(?:[,]? please|的问题|一下|呢|[\s。.？?！!，,…])+$", re.IGNORECASE)
+
+
+def _core(text: str) -> str:
+    """What it is about, without the words of asking."""
+    bare = _CLOSING.sub("", _FILLER.sub("", text.replace("’", "'")).strip().lower())
+    opening = _SPEECH.match(bare)
+    return _NOT_ALPHANUMERIC.sub("", bare[opening.end() :] if opening else bare)
+
+
 def echo(example: Example) -> str | None:
     """The answer is the question again, whole or with a few words around it."""
     if example.plain:
@@ -71,6 +106,8 @@ def echo(example: Example) -> str | None:
         and not answer[asked:].replace(question, "").strip()
     ):
         return "the answer is the question, more than once"
+    if 0.4 * asked < said < asked + 60 and _only_promised(question, answer):
+        return "the answer is the question in other words"
     if said > 1.4 * asked + 8 or said < 0.7 * asked:
         return "the answer is the text as it was given" if said < asked and _untouched(question, answer) else None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
@@ -97,6 +134,15 @@ def echo(example: Example) -> str | None:
         ):
             return "the answer is the question in nearly the same words"
     return "the answer is the text as it was given" if _untouched(question, answer) else None
+
+
+def _only_promised(question: str, answer: str) -> bool:
+    about = _core(question)
+    return (
+        (len(about) > 10 or chinese_characters(about) >= 4)
+        and about == _core(answer)
+        and not (_GREETING.search(question) or _ABOUT_WORDS.search(question) or re.search('[:：“"「\n]', question))
+    )
 
 
 def _untouched(question: str, answer: str) -> bool:
