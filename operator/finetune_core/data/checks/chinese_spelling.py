@@ -98,7 +98,7 @@ _IN_CONTEXT = {
     "渡": "[制温速态角浓厚亮坡幅额密精频年季]渡(?![过河江海口劫船轮])",
     "门": "[他她]们?门(?=[都也的说会在])",
 }
-"""Wrong in some surroundings, and right in others, as in 以经济, 在次日: words that are there to look at more closely."""
+"""Wrong in some surroundings and right in others, as in 以经济, 在次日."""
 
 
 class _Slip(NamedTuple):
@@ -215,6 +215,7 @@ def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
     far = [len(text) + _LONGEST] * 4
     starts = [0, *accumulate(map(len, words)), *far]  # far, too, for what is before the first word
     for wrong in single:
+        reaches: tuple[tuple[int, int], ...]
         if wrong in odd:
             reaches = _REACHES
         elif wrong - 1 in odd or wrong + 1 in odd:

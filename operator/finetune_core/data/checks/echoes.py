@@ -60,11 +60,14 @@ _ASKED_TO_KNOW = re.compile(
 
 
 _FILLER = re.compile(
-    r"\b(?:(?:that(?:'s| is)|what) (?:an? )?|an? )?(?:very |really |truly |such an? )?(?:good|great|excellent|interesting"
+    r"\b(?:(?:that(?:'s| is)|what) (?:an? )?|an? )?(?:very |really |truly |such an? )?(?:good|great|excellent"
+    r"|interesting"
     r"|fair|tough|fascinating|important|nice|common|tricky|big|wonderful) (?:question|point|one)\b[^.!?\n]{0,40}[.!?]*"
-    r"|\b(?:let me (?:think|see|check)|thanks? (?:you )?for (?:asking|your question|the question)|i see|hmm+|noted|got it"
+    r"|\b(?:let me (?:think|see|check)|thanks? (?:you )?for (?:asking|your question|the question)|i see|hmm+|noted"
+    r"|got it"
     r"|understood|(?:i(?:'m| am) )?glad you asked)\b[^.!?\n]{0,30}[.!?…,]*"
-    "|(?:这|那|[您你])?真?(?:是|提了|提出了|问了)?一?个?(?:很|非常|挺|相当)?(?:好|棒|有趣|有意思|重要|常见|经典|值得(?:思考|探讨)|不错)的?"
+    "|(?:这|那|[您你])?真?(?:是|提了|提出了|问了)?一?个?(?:很|非常|挺|相当)?(?:好|棒|有趣|有意思|重要|常见|经典"
+    "|值得(?:思考|探讨)|不错)的?"
     "(?:问题|提问)[^，。！？\n]{0,6}[，。！？~]*|[您你]?(?:问|提)得(?:很|真|非常|太)?好[，。！？]*"
     "|让我(?:想想|想一想|看看|查查|考虑一下)[，。！？…]*|(?:谢谢|感谢)[您你]?的?(?:提问|咨询|问题|关注)[，。！？]*"
     "|(?:这个|[您你]的)问题(?:很|非常)(?:好|有趣|重要)[，。！？]*|(?:嗯+|哦|收到|明白|了解)[，。！？…]+",
@@ -75,11 +78,14 @@ _SPEECH = re.compile(
     r"(?:(?:so|ok|okay|well|sure|yes|and|question|answer|please|of course|certainly)\b[,:. ]*"
     r"|(?:can|could|would|will) you |i(?:'ll| will| shall| can| would like to| want to|'d like to|'m going to) |let me "
     r"|you (?:want|would like|wish|need|asked|are asking)(?: me)?(?: to(?: know)?| about)? |you asked:? ?"
-    r"|the (?:user|question|customer|task)(?: is| asks| wants)?(?: to(?: know)?| about)?:? |(?:here|this|that|it) is |here's "
+    r"|the (?:user|question|customer|task)(?: is| asks| wants)?(?: to(?: know)?| about)?:? |(?:here|this|that"
+    r"|it) is |here's "
     r"|(?:tell|show|give) (?:me|you|us) |(?:explain|describe|write|list|provide|create|draft|discuss|outline|name) "
     r"|how (?:to|(?:do|can|should|would|could) (?:i|you|we|one)) "
-    "|好的|当然|没问题|是的|那么|所以|请问|请|麻烦|帮[我您你]|我(?:来|会|可以|能|将|要)|[您你](?:是?想|要|问的是|是在问)(?:问|知道|了解)?"
-    "|(?:[您你]的)?(?:问题|题目)是|用户(?:问|想知道)|关于|给[我您你]|为[您你]|让我|怎么样?|如何|怎样|解释|说明|介绍|描述|写|列出|列举|分析|讲讲|说说"
+    "|好的|当然|没问题|是的|那么|所以|请问|请|麻烦|帮[我您你]|我(?:来|会|可以|能|将|要)|[您你](?:是?想|要|问的是"
+    "|是在问)(?:问|知道|了解)?"
+    "|(?:[您你]的)?(?:问题|题目)是|用户(?:问|想知道)|关于|给[我您你]|为[您你]|让我|怎么样?|如何|怎样|解释|说明|介绍"
+    "|描述|写|列出|列举|分析|讲讲|说说"
     "|一下|[，：:、 ])+",
     re.IGNORECASE,
 )

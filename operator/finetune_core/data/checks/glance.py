@@ -62,3 +62,14 @@ def pairs(terms: str) -> re.Pattern[str]:
     """
     firsts, seconds = ("".join(sorted(set(signs))) for signs in zip(*(term[:2] for term in terms.split()), strict=True))
     return re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")
+
+
+def near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """The pattern around one of the words."""
+    seen = 0
+    for word in words.finditer(text):
+        if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
+            seen = word.end() + after
+            if found := pattern.search(text, max(0, word.start() - before), seen):
+                return found
+    return None
