@@ -39,7 +39,7 @@ _TWICE = re.compile(
     "|(?<![，。、；：])(?:，，|。。|、、|；；)(?![，。、；：])|，。|。，"
 )
 """Characters and marks set twice; 。。。 is for an ellipsis."""
-_MAY_BE_TWICE = re.compile(r"([的了是在请您们，。、；])\1|，。|。，")
+_SIDE_BY_SIDE = ("，。", "。，", *(sign * 2 for sign in "的了是在请您们，。、；"))
 
 _CHINESE = re.compile("[\u4e00-\u9fff]{2}")
 
@@ -145,9 +145,9 @@ def _readings() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def _odd() -> frozenset[str]:
-    """Characters that are hardly ever words."""
-    return frozenset(_readings()) - _ALONE
+def _striking() -> frozenset[str]:
+    """Words to look at, and characters that are hardly ever words."""
+    return (frozenset(_readings()) - _ALONE) | _watched()
 
 
 def _blurred(syllable: str) -> str:
@@ -192,13 +192,16 @@ def misspellings(text: str) -> list[str]:
     if not _CHINESE.search(text):
         return []
     words = _dictionary().cut(text, False)
-    found = [
-        match[0] for word in _watched().intersection(words) if (match := re.search(_IN_CONTEXT.get(word, word), text))
-    ]
-    if _MAY_BE_TWICE.search(text) and (match := _TWICE.search(text)):
-        found.append(match[0])
-    if not (_odd().isdisjoint(words) or _NOT_OF_TODAY.search(text)):
-        found += (slip.written for slip in _slips(text, words) if slip.gain >= _ENOUGH)
+    found: list[str] = []
+    if not _striking().isdisjoint(words):
+        for word in _watched().intersection(words):
+            found += [match[0] for match in [re.search(_IN_CONTEXT.get(word, word), text)] if match]
+        if not _NOT_OF_TODAY.search(text):
+            found += (slip.written for slip in _slips(text, words) if slip.gain >= _ENOUGH)
+    for pair in _SIDE_BY_SIDE:
+        if pair in text:
+            found += [match[0] for match in [_TWICE.search(text)] if match]
+            break
     return found
 
 

@@ -6,13 +6,6 @@ from finetune_core.data.checks.glance import near, pairs, telling, watch
 
 # ---- in English
 
-_WORDS = watch(
-    "stand standup all-hands hands retro retrospective huddle sync offsite meeting briefing ask ping email message "
-    "tell "
-    "contact cc notify memo mail circular circulated forwarded drive dropbox onedrive spreadsheet sheet tracker "
-    "airtable ticket request workday servicenow sap concur handbook manual portal minutes crm erp salesforce hubspot "
-    "gitlab jenkins grafana payroll accounting dispatch rota roster"
-)
 _DAY = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
 _DEPARTMENT = (
@@ -29,47 +22,84 @@ _CHIEF = (
     r"(?:(?:the|our|your)\ (?:director|boss|manager|head|ceo|cfo|cto|coo|board|management|office|principal|supervisor"
     r"|chief|dean|president|secretary)(?:\ of\ \w+|\ \w+er)?|(?-i:HR|IT))"
 )
-_ENGLISH = re.compile(
-    rf"""
-    \b(?:as|per|in|at|during|from|after|since|by)\s(?:\w+\s){{0,3}}?
-      (?:(?:our|yesterday's|today's|this\ (?:week|month|morning)'s|last\ (?:week|month|quarter)'s
-        |(?:(?:last|this)\ )?{_DAY}'s
-        |our\ (?:last|weekly|monthly|daily)|the\ (?:weekly|monthly|daily|q[1-4]|{_MONTH}))\s(?:[\w-]+\s){{0,2}}?
-        (?:stand-?up|all-?hands|town\ ?hall|retro(?:spective)?|huddle|sync|off-?site|meeting|briefing)
-      |(?:the\ )?(?:last|latest)\s(?:stand-?up|all-?hands|town\ ?hall|retro|huddle|sync|off-?site|(?:team
-        |staff)\ meeting))\b
-    | \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
-        |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
-      {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
-    | \b(?:memo|e-?mail|mail|circular|notice|message|note|announcement)\s(?:that\ |which\ )?(?:{_NAME}|{_CHIEF}|we)\s
-      (?:sent|shared|posted|forwarded|wrote|put\ out|issued|circulated)\s?(?:a?round|out)?\s?
-      (?:(?<=round)|(?<=round\ )|(?<=circulated)|(?<=circulated\ )|to\ (?:all|every|the\ (?:whole|entire)|us|staff|each)
-        |last\ (?:week|month)|on\ {_DAY}|in\ {_MONTH}(?!\ \d{{4}}))
-    | \bin\s(?:her|his|their|the)\s(?:e-?mail|memo|mail|message|note)\sto\s(?:all|the\ (?:whole|entire|team)|every
-      |staff|us)\b
-    | \b(?:our|the\ (?:team|shared|company|department)(?:'s)?|team|shared)\s(?:google\ |shared\ |team\ )?
-      (?:drive|dropbox|onedrive|docs?|sheets?|spreadsheet|tracker|airtable|mailbox|inbox)(?:\ (?:folder|file|sheet|doc
-      |page|tab))?
-      \s?["“][\w /.&-]{{3,60}}["”]
-    | \bour\s(?:google\ |shared\ )(?:doc|sheet|drive|calendar|spreadsheet|inbox)s?\b
-    | \bthe\s(?:google\ )?(?:drive|dropbox|onedrive|box)\s(?:folder|file)\s["“][\w /.&-]{{3,60}}["”]
-    | \b(?:in|on|from)\sthe\s(?:team|company|office|department)(?:'s)?\s(?:dropbox|onedrive|google\ drive|box|nas)\b
-    | \b(?:raise|open|file|submit|log|create|put\ in)\s(?:an?\ )?(?:\w+\ )?(?:ticket|request|case)\s(?:with|to|for
-      |in)\s(?:the\ )?
-      (?-i:IT|HR|Facilities|Workday|ServiceNow|SAP|Concur|Coupa)\b
-    | \b(?:section|chapter|page|part|item)\s\d[\d.]*\s(?:of|in)\s(?:the|our)\s(?:[\w-]+\ )?(?:staff|employee|workshop
-      |warehouse
-        |company|house|team|office|branch|store|kitchen|lab|ward)\s(?:handbook|manual|guide|policy|rulebook|playbook)\b
-    | \bour\s(?:staff|employee|workshop|warehouse|company|house|team|office|branch|store|kitchen|lab|ward|safety
-      |quality)\s
-      (?:handbook|manual|portal|rulebook|playbook|rota|roster)\b
-    | \b(?:on|in|via)\sthe\s(?:staff|employee|team)\sportal\b
-    | \bminutes\sof\sour\b
-    | \bour\s(?:CRM|ERP|Salesforce|HubSpot|SAP|GitLab|Jenkins|Grafana|Workday)\b(?!\ (?:customers|users|plugin
-      |integration))
-    """,
-    re.IGNORECASE | re.VERBOSE,
+
+
+def _about(words: str, pattern: str) -> tuple[frozenset[str], re.Pattern[str]]:
+    """What to look for where one of the words is."""
+    return watch(words), re.compile(pattern, re.IGNORECASE | re.VERBOSE)
+
+
+_ENGLISH = (
+    _about(
+        "stand standup hands hall retro retrospective huddle sync offsite site meeting briefing",
+        rf"""
+        \b(?:as|per|in|at|during|from|after|since|by)\s(?:\w+\s){{0,3}}?
+        (?:(?:our|yesterday's|today's|this\ (?:week|month|morning)'s|last\ (?:week|month|quarter)'s
+            |(?:(?:last|this)\ )?{_DAY}'s|our\ (?:last|weekly|monthly|daily)
+            |the\ (?:weekly|monthly|daily|q[1-4]|{_MONTH}))\s(?:[\w-]+\s){{0,2}}?
+            (?:stand-?up|all-?hands|town\ ?hall|retro(?:spective)?|huddle|sync|off-?site|meeting|briefing)
+          |(?:the\ )?(?:last|latest)\s
+            (?:stand-?up|all-?hands|town\ ?hall|retro|huddle|sync|off-?site|(?:team|staff)\ meeting))\b
+        """,
+    ),
+    _about(
+        "accounting accounts finance payroll legal ops logistics procurement purchasing facilities marketing compliance"
+        " engineering dispatch claims underwriting sales reception admissions maintenance records planning"
+        " production warehouse desk hr qa ping",
+        rf"""
+        \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
+          |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
+        {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
+        """,
+    ),
+    _about(
+        "memo circular circulated sent forwarded posted announcement mail",
+        rf"""
+        \b(?:memo|e-?mail|mail|circular|notice|message|note|announcement)\s(?:that\ |which\ )?(?:{_NAME}|{_CHIEF}|we)\s
+        (?:sent|shared|posted|forwarded|wrote|put\ out|issued|circulated)\s?(?:a?round|out)?\s?
+        (?:(?<=round)|(?<=round\ )|(?<=circulated)|(?<=circulated\ )|to\ (?:all|every|the\ (?:whole|entire)|us|staff
+          |each)|last\ (?:week|month)|on\ {_DAY}|in\ {_MONTH}(?!\ \d{{4}}))
+        | \bin\s(?:her|his|their|the)\s(?:e-?mail|memo|mail|message|note)\sto\s
+          (?:all|the\ (?:whole|entire|team)|every|staff|us)\b
+        """,
+    ),
+    _about(
+        "drive dropbox onedrive doc docs sheet sheets spreadsheet tracker airtable mailbox inbox calendar nas box",
+        r"""
+        \b(?:our|the\ (?:team|shared|company|department)(?:'s)?|team|shared)\s(?:google\ |shared\ |team\ )?
+          (?:drive|dropbox|onedrive|docs?|sheets?|spreadsheet|tracker|airtable|mailbox|inbox)
+          (?:\ (?:folder|file|sheet|doc|page|tab))?\s?["“][\w /.&-]{3,60}["”]
+        | \bour\s(?:google\ |shared\ )(?:doc|sheet|drive|calendar|spreadsheet|inbox)s?\b
+        | \bthe\s(?:google\ )?(?:drive|dropbox|onedrive|box)\s(?:folder|file)\s["“][\w /.&-]{3,60}["”]
+        | \b(?:in|on|from)\sthe\s(?:team|company|office|department)(?:'s)?\s(?:dropbox|onedrive|google\ drive|box|nas)\b
+        """,
+    ),
+    _about(
+        "hr facilities workday servicenow sap concur coupa helpdesk approval badge laptop",
+        r"""
+        \b(?:raise|open|file|submit|log|create|put\ in)\s(?:an?\ )?(?:\w+\ )?(?:ticket|request|case)\s
+        (?:with|to|for|in)\s(?:the\ )?(?-i:IT|HR|Facilities|Workday|ServiceNow|SAP|Concur|Coupa)\b
+        """,
+    ),
+    _about(
+        "handbook manual portal rulebook playbook rota roster minutes crm erp salesforce hubspot sap gitlab jenkins"
+        " grafana workday",
+        r"""
+        \b(?:section|chapter|page|part|item)\s\d[\d.]*\s(?:of|in)\s(?:the|our)\s(?:[\w-]+\ )?
+          (?:staff|employee|workshop|warehouse|company|house|team|office|branch|store|kitchen|lab|ward)\s
+          (?:handbook|manual|guide|policy|rulebook|playbook)\b
+        | \bour\s
+          (?:staff|employee|workshop|warehouse|company|house|team|office|branch|store|kitchen|lab|ward|safety|quality)\s
+          (?:handbook|manual|portal|rulebook|playbook|rota|roster)\b
+        | \b(?:on|in|via)\sthe\s(?:staff|employee|team)\sportal\b
+        | \bminutes\sof\sour\b
+        | \bour\s(?:CRM|ERP|Salesforce|HubSpot|SAP|GitLab|Jenkins|Grafana|Workday)\b
+          (?!\ (?:customers|users|plugin|integration))
+        """,
+    ),
 )
+"""Meetings, colleagues, circulars, shared folders, requests to departments, rules and systems of the house."""
+_WORDS = frozenset().union(*(words for words, _ in _ENGLISH))
 
 # ---- in Chinese
 
@@ -135,8 +165,10 @@ _FOR_OTHERS = re.compile(
 
 def insiders(text: str) -> str | None:
     """What of the text only colleagues can follow."""
-    if not _WORDS.isdisjoint(telling(text)) and (found := _ENGLISH.search(text)):
-        return found[0]
+    told = telling(text)
+    for words, pattern in () if _WORDS.isdisjoint(told) else _ENGLISH:
+        if not words.isdisjoint(told) and (found := pattern.search(text)):
+            return found[0]
     found = None if text.isascii() else near(_PAIRS, _CHINESE, 20, 30, text)
     return found and found[0]
 

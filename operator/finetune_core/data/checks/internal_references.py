@@ -255,11 +255,14 @@ def internal_reference(example: Example) -> str | None:
     根据我们的内部文档XYZ: the course's part 3.4, problem 1. Numbers like UTF-8 or RTX-3060 are tickets only where
     a word says so; hosts are told by names that no public registry gives out.
     """
-    asked = "\n".join(example.contents("user"))
-    found = locate(example, _internal, "assistant")
-    if found is not None:
-        return None if found.endswith(_HOST_NAMED) and _ABOUT_HOSTS.search(asked) else found
-    return None if told_for_others(asked) else locate(example, _insider, "assistant")
+    found = locate(example, lambda text: _internal(text) or _insider(text), "assistant")
+    if found is None:
+        return None
+    asked = example.contents("user")
+    if found.endswith(_HOST_NAMED) and any(map(_ABOUT_HOSTS.search, asked)):
+        return None
+    # What an insider says is no fault in a letter that was asked for; an internal document is.
+    return locate(example, _internal, "assistant") if any(map(told_for_others, asked)) else found
 
 
 def _insider(text: str) -> str | None:
