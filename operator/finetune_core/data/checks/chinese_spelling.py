@@ -130,7 +130,8 @@ def _fillings() -> Mapping[str, frozenset[str]]:
     for word in listed("chinese_words.txt") + listed("chinese_new_words.txt"):
         for place, sign in enumerate(word):
             found.setdefault(f"{word[:place]}_{word[place + 1 :]}", set()).add(sign)
-    return {gap: frozenset(signs) for gap, signs in found.items()}
+    shared: dict[frozenset[str], frozenset[str]] = {}  # most have one character only
+    return {gap: shared.setdefault(each, each) for gap, signs in found.items() if (each := frozenset(signs))}
 
 
 @cache
@@ -173,14 +174,14 @@ def _look_alikes() -> Mapping[str, frozenset[str]]:
     return found
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _alike(sign: str) -> frozenset[str]:
     """What may have been meant by a character."""
     sounds = (_by_sound()[_blurred(syllable)] for syllable in _readings().get(sign, ()))
     return _look_alikes().get(sign, frozenset[str]()).union(*sounds) - {sign}
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _chance(word: str) -> float:
     """Logarithm of the share that a word has of all text."""
     dictionary = _dictionary()

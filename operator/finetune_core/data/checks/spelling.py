@@ -1,39 +1,13 @@
 """Words that are written wrong."""
 
 import re
-from collections.abc import Iterator
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.chinese_spelling import misspellings
+from finetune_core.data.checks.english_spelling import misspelled
 from finetune_core.data.checks.glance import telling, watch
 from finetune_core.data.checks.prose import prose
-from finetune_core.data.checks.word_lists import listed
 from finetune_core.data.example import Example
-
-
-def _slips(word: str) -> Iterator[str]:
-    """The word with two letters turned, one left out, one doubled, or another vowel; never in its first or last two."""
-    for place in range(1, len(word) - 2):
-        before, letter, after = word[:place], word[place], word[place + 1 :]
-        yield before + after[0] + letter + after[1:]
-        yield before + after
-        yield before + letter + letter + after
-        if letter in _VOWELS:
-            yield from (before + vowel + after for vowel in _VOWELS)
-
-
-_VOWELS = "aeiou"
-_COMMON = listed("common_words.txt")
-"""Words of seven letters and more that are often written, and so often written wrong."""
-
-_MISSPELLED = watch(
-    " ".join(
-        {slip for word in _COMMON for slip in _slips(word)}.difference(_COMMON, listed("words_like_slips.txt")).union(
-            listed("misspelled.txt")
-        )
-    )
-)
-"""English words written wrong: slips in common ones that are no words themselves, and mistakes of other kinds."""
 
 _TWICE = frozenset(
     f"{word} {word}" for word in ("the", "a", "an", "of", "to", "and", "for", "with", "from", "at", "be", "are", "your")
@@ -42,12 +16,14 @@ _TWICE = frozenset(
 
 _ENGLISH = watch(
     "the and of you it with your this that my we they are is was be can will have has not on at by from which or "
-    "if each what how please i"
+    "if each what how please i yes under when who there their out up about after before does only very than then some "
+    "any many much more most also because"
 )
 """One of them tells English from languages in which our mistakes are words: French "langage", Spanish "anual"."""
 
 _ABOUT_SPELLING = re.compile(
-    r"\bspell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b|\berrors? in (?:the|this|my)\b"
+    r"\b(?:mis)?spell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b"
+    r"|\berrors? in (?:the|this|my)\b"
     r"|rewrite|edit (?:the|this|my) (?:text|sentence|paragraph|essay)"
     r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正|病句|校对|润色|语法|改正|修改(?:以下|下面|这)"
     "|写法|哪个字",
@@ -56,13 +32,13 @@ _ABOUT_SPELLING = re.compile(
 
 
 _LOOKED_AT = 100_000
-_BEYOND = 8
+_BEYOND = 7
 """Of the rows after the first ``_LOOKED_AT``, one in so many is looked at with the Chinese dictionary, which takes as
 long as all other checks together; a mistake that is made in many rows is found in those."""
 
 
 def typo(example: Example) -> str | None:
-    """Common misspellings, and words and marks set twice; English by lists, Chinese by a dictionary.
+    """Common misspellings, and words and marks set twice; English and Chinese by dictionaries.
 
     Only what is never right counts, so that most rare mistakes go unseen. Code, addresses and quotes are left out, as
     are names (in capitals) and rows about spelling.
@@ -86,8 +62,9 @@ def _english_mistake(text: str) -> str | None:
     told = telling(text)
     if not told:
         return None
-    wrong = told & _MISSPELLED if not told.isdisjoint(_ENGLISH) else frozenset[str]()
-    wrong |= told & _TWICE
+    wrong = told & _TWICE
+    if not told.isdisjoint(_ENGLISH):
+        wrong |= misspelled(text)
     own = prose(text) if wrong else ""
     for word in sorted(wrong):
         # In small letters, or at the beginning of a sentence: elsewhere it is a name.
