@@ -5,13 +5,14 @@ its frequencies is pyspellchecker's (MIT), of American subtitles; British spelli
 too old to know, and mistakes that are further away or words of another kind, are lists of our own.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from string import ascii_lowercase
 
 from spellchecker import SpellChecker
 
-from finetune_core.data.checks.glance import words
+from finetune_core.data.checks.glance import lowered, telling, watch, words
 from finetune_core.data.checks.word_lists import listed
 
 _SHORTEST = 5
@@ -31,6 +32,55 @@ _MISSPELLED = frozenset(listed("misspelled.txt"))
 _MISSPELLED_BYTES = frozenset(word.encode() for word in _MISSPELLED)
 
 
+_CONFUSED = tuple(
+    (watch(gate), re.compile(pattern))
+    for gate, pattern in (
+        ("welcome going unsure able", "your (?:welcome(?=[.!,]|$)|going to|able to|unsure)"),
+        ("sure looking using having new", "if your (?:not|sure|looking|using|having|new to)"),
+        ("its", "its (?:an?|the|not|been|going to|important to|recommended|possible to|best to|safe to|worth)"),
+        (
+            "then",
+            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter|faster|slower"
+            "|older|easier|cheaper|stronger|heavier|lighter|thicker|thinner) then (?:the|an?|it|you|we|they|one|two|any"
+            r"|expected|others?|usual|before|what|that|this|your|my|\d[\d.,]*|\w+ing)",
+        ),
+        (
+            "loose",
+            "(?:will|can|may|might|could|would|don't|not|to|you'll|never) loose (?:your|the|an?|it|any|all|my|his"
+            "|weight|money|data|time|track|access|interest|power|signal|control)",
+        ),
+        ("affect affects", "(?:the|an|no|any|side|negative|positive|bad|good|main|same) affects?"),
+        (
+            "effect effects",
+            "(?:will|can|may|might|could|would|not|does|negatively|directly|this|it) effects? (?:the|your|how|you"
+            "|performance|our|my|his|their|people)",
+        ),
+        (
+            "should could would must might",
+            "(?:should|could|would|must|might) of (?:been|had|done|gone|taken|known|seen|said"
+            "|made|come|got|given|told|\\w+ed)",
+        ),
+        ("their", "their (?:is|are|was|were|will be|has been)"),
+        (
+            "much late small big expensive hot cold heavy tight loud soon",
+            "(?:is|are|was|were|be|it's|way|far) to (?:much|late|small|big|expensive|hot|cold|heavy|tight|loud|soon)",
+        ),
+        ("weather", "weather or not|(?:know|check|decide|ask|wonder|unsure|sure|see) weather"),
+        ("advice", "(?:to|will|please|can|we|i|would|strongly) advice (?:you|against|that|to|him|her|them)"),
+        ("breath", "(?:to|and|please|then|can't|cannot) breath (?:in|out|deeply|slowly|normally|through)"),
+        ("quiet", "quiet (?:an?|often|easy|expensive|simple|good|long|a bit)"),
+        ("who's whose", "who's (?:own|name|job|fault|turn|idea|car|house)"),
+        (
+            "except",
+            "(?:please|to|will|we|they|not|don't) except (?:the|your|our|cash|cards?|credit|returns?|any)",
+        ),
+        ("past passed", "(?:in|over) the passed (?:year|week|month|few|two|three|day)s?"),
+        ("everyday", "(?:happens?|works?|open|daily|eat|take|it|them) everyday(?=[.,;!]|$)"),
+    )
+)
+"""Words for others that sound alike, where what stands beside them tells: "if your not sure", "better then before"."""
+
+
 @cache
 def _frequencies() -> Mapping[str, int]:
     """Of the words that may be meant."""
@@ -46,6 +96,14 @@ def _frequencies() -> Mapping[str, int]:
 def _known() -> frozenset[bytes]:
     dictionary = SpellChecker(language="en", distance=1).word_frequency.dictionary
     return frozenset(word.encode() for word in (*dictionary, *listed("english_new_words.txt"))) - _MISSPELLED_BYTES
+
+
+def confused(text: str) -> Iterator[re.Pattern[str]]:
+    """Patterns of confused words that may match in the text."""
+    told, small = telling(text), lowered(text)
+    for gate, pattern in _CONFUSED:
+        if not gate.isdisjoint(told) and pattern.search(small):
+            yield re.compile(rf"(?<![\w'’-])(?:{pattern.pattern})(?![\w'’-])", re.IGNORECASE)
 
 
 def misspelled(text: str) -> set[str]:

@@ -4,7 +4,7 @@ import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.chinese_spelling import misspellings
-from finetune_core.data.checks.english_spelling import misspelled
+from finetune_core.data.checks.english_spelling import confused, misspelled
 from finetune_core.data.checks.glance import telling, watch
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
@@ -73,6 +73,9 @@ def _english_mistake(text: str) -> str | None:
             rf"(?<![\w./#-])(?:{word[0]}|(?:^|(?<=[.!?:\n] )|(?<=\n)){word[0].upper()}){rest}(?![\w/]|\.\w)", own
         ):
             return f"says {word!r}"
+    for pattern in confused(text):
+        if found := pattern.search(prose(text)):
+            return f"says {found[0]!r}"
     return None
 
 
