@@ -247,7 +247,9 @@ def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> fl
     """Reasons against a slip, in logarithms."""
     sign = words[wrong]
     doubt = 0.0
-    if not _FAMILIES.isdisjoint(words[max(0, wrong - 2) : wrong]):
+    given = words[wrong + 1 : wrong + 3] if sign in _FAMILIES else []
+    named = len(given) == 2 and all(word in _readings() and word not in _ALONE for word in given)
+    if named or not _FAMILIES.isdisjoint(words[max(0, wrong - 2) : wrong]):
         doubt += 8  # a name
     if meant in _look_alikes().get(sign, ()):
         doubt -= 1.5

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from string import ascii_lowercase
+from typing import NamedTuple
 
 from spellchecker import SpellChecker
 
@@ -20,7 +21,7 @@ _SHORTEST = 5
 _LONG = 7
 _FREQUENT, _FREQUENT_IF_LONG = 5_000, 300
 """Times in the subtitles that a word must be there to be meant; long ones are not alike by chance."""
-_FOREIGN = 0.25
+_FOREIGN = 0.2
 """Share of unknown words in a text of another language, or of names and code."""
 _VOWELS = "aeiou"
 _BRITISH = (
@@ -81,21 +82,23 @@ _CONFUSED = tuple(
 """Words for others that sound alike, where what stands beside them tells: "if your not sure", "better then before"."""
 
 
+class _Dictionary(NamedTuple):
+    known: frozenset[bytes]
+    frequent: Mapping[str, int]
+    """How often each word is used that may be meant."""
+
+
 @cache
-def _frequencies() -> Mapping[str, int]:
-    """Of the words that may be meant."""
+def _dictionary() -> _Dictionary:
     counted = SpellChecker(language="en", distance=1).word_frequency.dictionary
-    return {
-        word: count
-        for word, count in counted.items()
-        if count >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST and word not in _MISSPELLED
-    }
-
-
-@cache
-def _known() -> frozenset[bytes]:
-    dictionary = SpellChecker(language="en", distance=1).word_frequency.dictionary
-    return frozenset(word.encode() for word in (*dictionary, *listed("english_new_words.txt"))) - _MISSPELLED_BYTES
+    return _Dictionary(
+        known=frozenset(map(str.encode, (*counted, *listed("english_new_words.txt")))) - _MISSPELLED_BYTES,
+        frequent={
+            word: count
+            for word, count in counted.items()
+            if count >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST and word not in _MISSPELLED
+        },
+    )
 
 
 def confused(text: str) -> Iterator[re.Pattern[str]]:
@@ -109,20 +112,25 @@ def confused(text: str) -> Iterator[re.Pattern[str]]:
 def misspelled(text: str) -> set[str]:
     """Words of the text, in small letters, that are written wrong; names may be among them."""
     told = words(text)
-    unknown = {word for word in set(told) - _known() if len(word) >= _SHORTEST and word.isalpha()}
+    unknown = {
+        word
+        for word in set(told) - _dictionary().known - _MISSPELLED_BYTES
+        if len(word) >= _SHORTEST and word.isalpha()
+    }
     found = {word.decode() for word in _MISSPELLED_BYTES.intersection(told)}
-    if len(unknown) <= max(3, _FOREIGN * len(told)):
+    if len(unknown) <= max(2, _FOREIGN * len(told)):
         found |= {word for each in unknown if _is_slip(word := each.decode())}
     return found
 
 
 @lru_cache(maxsize=16384)
 def _is_slip(word: str) -> bool:
-    frequencies = _frequencies()
-    if any(part in word and word.replace(part, other).encode() in _known() for part, other in _BRITISH):
+    dictionary = _dictionary()
+    if any(part in word and word.replace(part, other).encode() in dictionary.known for part, other in _BRITISH):
         return False
     return any(
-        frequencies.get(meant, 0) >= (_FREQUENT_IF_LONG if len(meant) >= _LONG else _FREQUENT) for meant in _meant(word)
+        dictionary.frequent.get(meant, 0) >= (_FREQUENT_IF_LONG if len(meant) >= _LONG else _FREQUENT)
+        for meant in _meant(word)
     )
 
 
