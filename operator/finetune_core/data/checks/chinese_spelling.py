@@ -13,9 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate
 from math import log
-from typing import NamedTuple
-
-from rjieba import Jieba
+from typing import NamedTuple, Protocol
 
 from finetune_core.data.checks.word_lists import listed
 
@@ -107,14 +105,21 @@ class _Slip(NamedTuple):
     gain: float
 
 
+class _Dictionary(Protocol):
+    def cut(self, text: str, hmm: bool = ..., /) -> list[str]: ...
+    def has_word(self, word: str, /) -> bool: ...
+    def suggest_freq(self, segment: str, /) -> int: ...
+
+
 @cache
-def _dictionary() -> Jieba:
-    dictionary = Jieba()
+def _dictionary() -> _Dictionary:
+    import rjieba  # which loads its dictionary: 32 MB that only the processes need that look at rows
+
     for word in listed("chinese_new_words.txt"):
-        dictionary.add_word(word, max(_EVERYDAY, dictionary.suggest_freq(word)), None)
+        rjieba.add_word(word, max(_EVERYDAY, rjieba.suggest_freq(word)), None)
     for word in _watched():
-        dictionary.add_word(word, dictionary.suggest_freq(word), None)
-    return dictionary
+        rjieba.add_word(word, rjieba.suggest_freq(word), None)
+    return rjieba  # type: ignore[return-value]  # functions that its __all__ does not name
 
 
 @cache
@@ -124,14 +129,14 @@ def _watched() -> frozenset[str]:
 
 
 @cache
-def _fillings() -> Mapping[str, frozenset[str]]:
-    """What fits into the gap of a word: 急_ has 躁, 忙, 救."""
-    found: dict[str, set[str]] = {}
+def _fillings() -> Mapping[str, str]:
+    """What fits into the gap of a word: 急_ has 躁忙救. Strings, since as sets they would take twice the memory."""
+    found: dict[str, str] = {}
     for word in listed("chinese_words.txt") + listed("chinese_new_words.txt"):
         for place, sign in enumerate(word):
-            found.setdefault(f"{word[:place]}_{word[place + 1 :]}", set()).add(sign)
-    shared: dict[frozenset[str], frozenset[str]] = {}  # most have one character only
-    return {gap: shared.setdefault(each, each) for gap, signs in found.items() if (each := frozenset(signs))}
+            gap = f"{word[:place]}_{word[place + 1 :]}"
+            found[gap] = found.get(gap, "") + sign
+    return found
 
 
 @cache
@@ -232,10 +237,10 @@ def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
             if not 0 <= end - start <= _LONGEST:
                 continue
             signs = fillings.get(f"{text[start:at]}_{text[at + 1 : end]}")
-            if signs is None or signs.isdisjoint(alike := _alike(text[at])):
+            if signs is None or not (likely := _alike(text[at]).intersection(signs)):
                 continue
             likelihood = sum(map(_chance, words[wrong - back : wrong + forth + 1]))
-            for sign in signs & alike:
+            for sign in likely:
                 meant = f"{text[start:at]}{sign}{text[at + 1 : end]}"
                 gain = _chance(meant) - likelihood
                 if gain >= _ENOUGH - 2:

@@ -5,13 +5,13 @@ its frequencies is pyspellchecker's (MIT), of American subtitles; British spelli
 too old to know, and mistakes that are further away or words of another kind, are lists of our own.
 """
 
+import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cache, lru_cache
+from importlib import resources
 from string import ascii_lowercase
 from typing import NamedTuple
-
-from spellchecker import SpellChecker
 
 from finetune_core.data.checks.glance import lowered, telling, watch, words
 from finetune_core.data.checks.word_lists import listed
@@ -29,8 +29,7 @@ _BRITISH = (
     ("ogue", "og"), ("mme", "m"), ("ce", "se"), ("ewell", "ewel"), ("ould", "old"), ("ett", "et"),
 )  # fmt: skip
 
-_MISSPELLED = frozenset(listed("misspelled.txt"))
-_MISSPELLED_BYTES = frozenset(word.encode() for word in _MISSPELLED)
+_MISSPELLED = frozenset(word.encode() for word in listed("misspelled.txt"))
 
 
 _CONFUSED = tuple(
@@ -83,22 +82,24 @@ _CONFUSED = tuple(
 
 
 class _Dictionary(NamedTuple):
-    known: frozenset[bytes]
+    known: Set[bytes]
     frequent: Mapping[str, int]
     """How often each word is used that may be meant."""
 
 
 @cache
 def _dictionary() -> _Dictionary:
-    counted = SpellChecker(language="en", distance=1).word_frequency.dictionary
-    return _Dictionary(
-        known=frozenset(map(str.encode, (*counted, *listed("english_new_words.txt")))) - _MISSPELLED_BYTES,
-        frequent={
-            word: count
-            for word, count in counted.items()
-            if count >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST and word not in _MISSPELLED
-        },
-    )
+    # The library's own class keeps three times the memory, in each of the processes that look at rows.
+    packed = resources.files("spellchecker").joinpath("resources", "en.json.gz").read_bytes()
+    known: set[bytes] = {word.encode() for word in listed("english_new_words.txt")}
+    frequent: dict[str, int] = {}
+    for found in re.finditer(rb'"([^"]+)": ?([0-9]+)', gzip.decompress(packed)):
+        word, count = found.groups()
+        if word not in _MISSPELLED:
+            known.add(word)
+            if int(count) >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST:
+                frequent[word.decode()] = int(count)
+    return _Dictionary(known, frequent)
 
 
 def confused(text: str) -> Iterator[re.Pattern[str]]:
@@ -113,11 +114,9 @@ def misspelled(text: str) -> set[str]:
     """Words of the text, in small letters, that are written wrong; names may be among them."""
     told = words(text)
     unknown = {
-        word
-        for word in set(told) - _dictionary().known - _MISSPELLED_BYTES
-        if len(word) >= _SHORTEST and word.isalpha()
+        word for word in set(told) - _dictionary().known - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()
     }
-    found = {word.decode() for word in _MISSPELLED_BYTES.intersection(told)}
+    found = {word.decode() for word in _MISSPELLED.intersection(told)}
     if len(unknown) <= max(2, _FOREIGN * len(told)):
         found |= {word for each in unknown if _is_slip(word := each.decode())}
     return found
