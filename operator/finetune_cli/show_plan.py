@@ -28,7 +28,7 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
     if not plan.feasible:
         _show_infeasible(name, plan, console)
         return
-    console.print(Text.assemble((name, "bold"), ": ", (str(plan.method), "bold green"), f" on {plan.gpu.type}"))
+    console.print(Text.assemble((name, "bold"), ": ", (str(plan.method), "bold green"), f" on {plan.gpu.words}"))
     if plan.memory is not None:
         console.print()
         console.print(_memory(plan.memory))
@@ -46,7 +46,7 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
 
 
 def _show_infeasible(name: str, plan: Plan, console: Console) -> None:
-    console.print(Text.assemble((name, "bold"), ": ", ("does not fit", "bold red"), f" {plan.gpu.type}"))
+    console.print(Text.assemble((name, "bold"), ": ", ("does not fit", "bold red"), f" {plan.gpu.words}"))
     console.print()
     rejected = _table("method", "why not")
     for reason in plan.reasons:

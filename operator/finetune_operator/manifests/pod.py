@@ -136,8 +136,7 @@ def _container(
 
 def _taints(gpu: Gpu) -> list[str | None]:
     """By which nodes with the card keep others off. Those of MIG slices have the taint of whole cards."""
-    is_slice = gpu.resource_name is not None and gpu.resource_name.startswith("nvidia.com/mig-")
-    return [gpu.resource_name, *([WHOLE_CARD] if is_slice else [])]
+    return [gpu.resource_name, *([WHOLE_CARD] if gpu.is_slice else [])]
 
 
 def _affinity(gpu: Gpu) -> dict[str, Any]:
