@@ -355,8 +355,9 @@ class FineTuneJobSpec(ApiModel):
         if effective and micro and accumulation and effective != micro * accumulation * gpus:
             each = f" x {gpus} GPUs" if gpus > 1 else ""
             raise ValueError(
-                f"hyperparameters.effectiveBatchSize {effective} is not microBatchSize {micro} x gradientAccumulationSteps "
-                f"{accumulation}{each} = {micro * accumulation * gpus}: give two of the three"
+                f"hyperparameters.effectiveBatchSize {effective} is not microBatchSize {micro} x "
+                f"gradientAccumulationSteps {accumulation}{each} = {micro * accumulation * gpus}: "
+                "give two of the three"
             )
         return self
 

@@ -135,8 +135,7 @@ def _batch_size_rule() -> Rule:
     return {
         # Divided, since the product of all four may be more than an integer of CEL holds.
         "rule": (
-            f"!({given}) || {micro} < 1 || "
-            f"{batch} % {micro} == 0 && {batch} / {micro} == {accumulation} * {gpus}"
+            f"!({given}) || {micro} < 1 || {batch} % {micro} == 0 && {batch} / {micro} == {accumulation} * {gpus}"
         ),
         "message": "not microBatchSize x gradientAccumulationSteps x GPUs: give two of the three",
         "fieldPath": ".hyperparameters.effectiveBatchSize",

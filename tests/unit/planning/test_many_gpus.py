@@ -270,7 +270,10 @@ class TestAlternatives:
         assert plan_of("method=full", "gpu.type=A10", "gpu.perNode=8").feasible
 
     def test_name_none_where_there_are_as_many_or_none_is_enough(self) -> None:
-        for changes in (["gpu.perNode=8", "method=full", "gpu.type=RTX-3060"], ["hyperparameters.microBatchSize=10000"]):
+        for changes in (
+            ["gpu.perNode=8", "method=full", "gpu.type=RTX-3060"],
+            ["hyperparameters.microBatchSize=10000"],
+        ):
             answer = plan_of(*changes)
             assert not answer.feasible
             assert not [found for found in answer.alternatives if found.change.startswith("gpu.perNode")]
