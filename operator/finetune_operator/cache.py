@@ -104,10 +104,8 @@ class Cache:
 
     def pods_of(self, step: Key) -> list[Pod]:
         """The pods of a child Job, the newest of each index."""
-        records = (self.pods[pod] for pod in self._pods_of.get(step, ()))
-        return list(
-            {known.pod.index: known.pod for known in sorted(records, key=lambda known: known.created_at)}.values()
-        )
+        records = sorted((self.pods[pod] for pod in self._pods_of.get(step, ())), key=lambda record: record.created_at)
+        return list({record.pod.index: record.pod for record in records}.values())
 
     def output_holder(self, key: Key) -> str:
         """``namespace/name`` of an older unfinished job that writes to the same place; empty where there is none."""
