@@ -33,7 +33,7 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
         console.print()
         console.print(_memory(plan.memory))
     if plan.pod is not None:
-        console.print(_pod(plan.pod))
+        console.print(_pod("each pod" if plan.gpu.nodes > 1 else "pod", plan.pod))
     console.print()
     table = _table("setting", "value", "because")
     for reason in plan.reasons:
@@ -84,10 +84,10 @@ def _memory(memory: Memory) -> Text:
     return text
 
 
-def _pod(pod: PodResources) -> Text:
-    """What a pod asks for, besides the card."""
+def _pod(name: str, pod: PodResources) -> Text:
+    """What a pod asks for, besides its cards."""
     memory, disk = (f"{size / GIB:.1f} GiB" for size in (pod.memory_bytes, pod.ephemeral_storage_bytes))
-    return Text(f"  pod: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
+    return Text(f"  {name}: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
 
 
 def _table(*columns: str) -> Table:
