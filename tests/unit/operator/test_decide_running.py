@@ -31,7 +31,7 @@ from finetune_operator.decide.progress import for_people
 
 HOUR = "failurePolicy.pendingDeadlineSeconds=3600"
 STARTED = planned(attempt())
-TRAIN = f"{NAME}-train-5b0f3-1"
+TRAIN = f"{NAME}-train-5b0f-1"
 
 
 def waiting(reason: str, message: str, **fields: Any) -> Step:
