@@ -155,7 +155,9 @@ def test_a_planned_job_starts_its_first_attempt() -> None:
     assert decision.actions == (StartTraining(1, PLAN),)
     assert told(decision) == ("Queued", "WaitingForPod")
     last = decision.status.attempts[-1]
-    assert (last.number, last.method, last.micro_batch_size, last.start_time, last.outcome) == (1, "lora", 4, NOW, None)
+    assert PLAN.hyperparameters is not None
+    told_of = (last.number, last.method, last.micro_batch_size, last.start_time, last.outcome)
+    assert told_of == (1, "lora", PLAN.hyperparameters.micro_batch_size, NOW, None)
 
 
 def test_taken_names_are_passed_over() -> None:
