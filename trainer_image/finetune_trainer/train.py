@@ -62,11 +62,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     with blamed_on(ModelUnavailable):
         base = group.on_each_node(lambda: fetch(config.model, scratch / "base"))
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
-    loaded = load_model(base, config, device)
-    model = WithLoss(loaded)
     sharded = settings.sharding == "full"
+    # A model that is divided may be larger than one card.
+    loaded = load_model(base, config, torch.device("cpu") if sharded else device)
+    model = WithLoss(loaded)
     if sharded:
-        shard(model)
+        shard(model, group, device)
     with blamed_on(DatasetUnavailable):
         prepared = group.on_each_node(lambda: fetch(config.prepared, scratch / "prepared"))
     rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)
