@@ -1,5 +1,6 @@
-"""The finished model and its papers into the output place, the manifest last."""
+"""The finished model and its papers into the output place, the manifest last; then to the hub, where asked for."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel
 
 from finetune_core.contract import (
     DATASET_REPORT,
@@ -16,33 +17,58 @@ from finetune_core.contract import (
     Artifact,
     Manifest,
     ManifestFile,
+    Place,
     RunReport,
     TrainerConfig,
 )
-from finetune_core.errors import UploadFailed, blamed_on
+from finetune_core.errors import FinetuneError, UploadFailed, blamed_on
 from finetune_core.report import render_report
-from finetune_storage import Folder
+from finetune_storage import Folder, push
 from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT
-from finetune_trainer.model import base_model_name
+from finetune_trainer.merge import merge, release_base, sample_loss, stored_loss
+from finetune_trainer.model import DTYPES, base_model_name
+from finetune_trainer.model_card import model_card
+from finetune_trainer.rows import Rows
+from finetune_trainer.samples import end_tokens
+from finetune_trainer.stage import say
+from finetune_trainer.template import ChatEncoder
 
 
 def export(
     model: PreTrainedModel | PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
+    encoder: ChatEncoder,
     config: TrainerConfig,
     report: RunReport,
     metrics: list[str],
     samples: list[dict[str, Any]],
+    *,
+    base: Path,
     prepared: Path,
+    compared_on: Rows,
     output: Folder,
     local: Path,
 ) -> RunReport:
     """Write everything to a local folder, then store it; returns the report with the artifact in it.
 
+    The model cannot be used any more where a merged one is written: that needs its memory.
+
+    Args:
+        model: as it was trained.
+        encoder: its tokenizer and chat template.
+        config: what the attempt was told.
+        report: what came of it so far.
+        metrics: the progress lines.
+        samples: answers before and after.
+        base: folder of the base model.
+        prepared: folder of the prepared tokens, with what the checks found.
+        compared_on: rows to compare a merged model with its adapter on.
+        output: where it is stored.
+        local: folder of this machine, to be made.
+
     Raises:
         UploadFailed: something could not be stored; there is no manifest then.
     """
-    _write_model(model, tokenizer, config, local)
+    report = _write_model(model, encoder, config, report, base, compared_on, local)
     dataset_report = (prepared / DATASET_REPORT).read_text(encoding="utf-8")
     papers = {
         "plan.json": config.plan.to_json(indent=2),
@@ -67,7 +93,8 @@ def export(
         manifest = Manifest(job_name=config.job_name, job_uid=config.job_uid, files=files)
         encoded = manifest.to_json(indent=2).encode()
         output.write(MANIFEST_NAME, encoded)
-    return report.model_copy(update={"artifact": _artifact(config, manifest, encoded)})
+    report = report.model_copy(update={"artifact": _artifact(config, manifest, encoded)})
+    return report if config.push is None else report.model_copy(update=_pushed(config, config.push, local))
 
 
 def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
@@ -79,14 +106,82 @@ def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
 
 
 def _write_model(
-    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, config: TrainerConfig, local: Path
-) -> None:
-    folder = local / (MODEL_FOLDER if config.method == "full" else ADAPTER_FOLDER)
-    folder.mkdir(parents=True)
-    if config.method == "full" and config.hyperparameters.precision != "fp32":
-        model.to(torch.bfloat16 if config.hyperparameters.precision == "bf16" else torch.float16)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    model: PreTrainedModel | PeftModel,
+    encoder: ChatEncoder,
+    config: TrainerConfig,
+    report: RunReport,
+    base: Path,
+    compared_on: Rows,
+    local: Path,
+) -> RunReport:
+    """Adapter, whole model, or both, each with all that it takes to use it; the report, with their difference."""
+    settings = config.hyperparameters
+    generation = _generation_config(model, encoder)
+    if config.leaves_adapter:
+        model.save_pretrained(local / ADAPTER_FOLDER)
+    if config.merges:
+        assert isinstance(model, PeftModel)
+        report = report.model_copy(
+            update={"merged_loss_difference": _merge(model, config, base, compared_on, local / MODEL_FOLDER)}
+        )
+    elif config.method == "full":
+        if settings.precision != "fp32":
+            model.to(DTYPES[settings.precision])
+        model.generation_config = generation
+        model.save_pretrained(local / MODEL_FOLDER)
+    for kind in [ADAPTER_FOLDER] * config.leaves_adapter + [MODEL_FOLDER] * config.leaves_model:
+        generation.save_pretrained(local / kind)
+        encoder.tokenizer.save_pretrained(local / kind)
+        (local / kind / "README.md").write_text(model_card(config, report, kind), encoding="utf-8")
+    return report
+
+
+def _merge(model: PeftModel, config: TrainerConfig, base: Path, rows: Rows, folder: Path) -> float:
+    """Write the merged model; by how much its loss is above that of the adapter on the base it was trained on."""
+    settings = config.hyperparameters
+    device, dtype = torch.device(config.device), DTYPES[settings.precision]
+    say("comparing the merged model with its adapter")
+    with torch.autocast(config.device, dtype, enabled=settings.precision != "fp32"):
+        adapted = sample_loss(model, rows, settings.micro_batch_size, device)
+    release_base(model)
+    merge(model, base, folder, dtype)
+    return stored_loss(folder, rows, settings.micro_batch_size, device) - adapted
+
+
+def _generation_config(model: PreTrainedModel | PeftModel, encoder: ChatEncoder) -> GenerationConfig:
+    """The base's own, and that an answer ends where this chat template ends it: a base without one never learned to."""
+    generation: GenerationConfig = copy.deepcopy(model.generation_config)
+    known = generation.eos_token_id
+    known = known if isinstance(known, list) else [] if known is None else [known]
+    generation.eos_token_id = sorted({*known, *end_tokens(encoder)})
+    try:
+        generation.validate(strict=True)
+    except ValueError:
+        # Some published ones set a temperature and no sampling, which is refused when it is saved with any change.
+        generation.do_sample = True
+    return generation
+
+
+def _pushed(config: TrainerConfig, repository: Place, local: Path) -> dict[str, str]:
+    """What the report says of the push.
+
+    The model is stored and complete by now: a hub that does not answer makes no failed job of that, and no new
+    attempt would make it answer. What went wrong is told, and anyone can push the folder by hand.
+    """
+    folders = {MODEL_FOLDER: local / MODEL_FOLDER, ADAPTER_FOLDER: local / ADAPTER_FOLDER}
+    there = {kind: folder for kind, folder in folders.items() if folder.is_dir()}
+    first = next(iter(there))  # what the repository's name loads; an adapter beside a whole model has its own folder
+    say(f"pushing to {repository.uri}")
+    try:
+        address = push(
+            repository,
+            {"" if kind == first else kind: folder for kind, folder in there.items()},
+            f"{config.job_name}: {config.method} fine-tuning",
+        )
+    except FinetuneError as error:
+        say(f"not pushed: {error}")
+        return {"push_problem": str(error)}
+    return {"pushed": address}
 
 
 def _files(local: Path) -> Iterator[Path]:

@@ -152,7 +152,9 @@ class MicroBatch:
         """The same on another device; a card copies while the program goes on."""
 
         def moved(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+            if tensor.is_cpu and device.type == "cuda":
+                return tensor.pin_memory().to(device, non_blocking=True)
+            return tensor.to(device)
 
         return MicroBatch(
             moved(self.input_ids),

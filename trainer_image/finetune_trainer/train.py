@@ -235,7 +235,17 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     )
     say("storing the result")
     report = export(
-        model, encoder.tokenizer, config, report, state.metrics, samples, prepared, output, scratch / "export"
+        model,
+        encoder,
+        config,
+        report,
+        state.metrics,
+        samples,
+        base=base,
+        prepared=prepared,
+        compared_on=held_out if len(held_out) else rows,
+        output=output,
+        local=scratch / "export",
     )
     with blamed_on(UploadFailed):
         if not config.checkpoints.keep_after_success:

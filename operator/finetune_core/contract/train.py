@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import Checkpoints, Evaluation, Method
+from finetune_core.api.job import Checkpoints, Evaluation, Export, Method
 from finetune_core.api.plan import Plan, ResolvedHyperparameters
 from finetune_core.contract.place import Place
 from finetune_core.contract.prepare import PrepareReport
@@ -21,6 +21,8 @@ class TrainerConfig(ApiModel):
     model: Place
     output: Place
     overwrite: bool = False
+    export: Export = "adapter"
+    push: Place | None = Field(default=None, description="Repository of the hub that the result is pushed to.")
     prepared: Place
     prepare_report: PrepareReport
     plan: Plan
@@ -42,6 +44,21 @@ class TrainerConfig(ApiModel):
         if self.plan.hyperparameters is None:
             raise InvalidSpec("the trainer was given an infeasible plan")
         return self.plan.hyperparameters
+
+    @property
+    def leaves_adapter(self) -> bool:
+        """Whether the result is an adapter, or has one beside the whole model."""
+        return self.method != "full" and self.export != "merged"
+
+    @property
+    def leaves_model(self) -> bool:
+        """Whether the result is a whole model, or has one beside the adapter."""
+        return self.method == "full" or self.merges
+
+    @property
+    def merges(self) -> bool:
+        """Whether the adapter is merged into the base."""
+        return self.method != "full" and self.export != "adapter"
 
     @property
     def checkpoint_path(self) -> str:
@@ -74,6 +91,9 @@ class RunReport(ApiModel):
     train_loss: float
     eval_loss_before: float | None = None
     eval_loss: float | None = Field(default=None, description="Validation loss of the exported weights.")
+    merged_loss_difference: float | None = Field(
+        default=None, description="Loss of the merged model less that of the adapter on the base it was trained on."
+    )
     supervised_tokens: int
     seconds: float
     peak_memory_bytes: int | None = None
@@ -83,3 +103,5 @@ class RunReport(ApiModel):
     left_out_rows: int = Field(default=0, description="Rows with nothing to learn before the cutoff.")
     versions: dict[str, str]
     artifact: Artifact | None = None
+    pushed: str | None = Field(default=None, description="Address of the result on the hub.")
+    push_problem: str | None = Field(default=None, description="Why it is not there, though it was asked for.")

@@ -38,12 +38,18 @@ SLACK_BYTES = 2 * 2**30
 """Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
 
 
-def pod_resources(method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu) -> PodResources:
-    """What to request for one attempt. ``memory`` is the prediction for the card, or for the processor."""
+def pod_resources(
+    method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu, merged_bytes: int = 0
+) -> PodResources:
+    """What to request for one attempt. ``memory`` is the prediction for the card, or for the processor.
+
+    A merged model of ``merged_bytes`` lies on the disk when the training is over, beside the base. It needs no more
+    host memory: it is written in files smaller than SHARD_BYTES (merge.py).
+    """
     return PodResources(
         cpu=CPU_CORES if gpu.is_cpu else GPU_CORES,
         memory_bytes=_whole_mib(_host_bytes(method, shape, memory, gpu) / USABLE_SHARE + SHM_BYTES),
-        ephemeral_storage_bytes=_whole_mib(_disk_bytes(method, shape, data, memory, gpu)),
+        ephemeral_storage_bytes=_whole_mib(_disk_bytes(method, shape, data, memory, gpu) + merged_bytes),
         shm_bytes=SHM_BYTES,
     )
 
@@ -68,8 +74,9 @@ def _disk_bytes(method: Method, shape: ModelShape, data: DataStatistics, memory:
     """Most that lies on the pod's disk at once: base weights, prepared rows, one checkpoint.
 
     Checkpoints are written one at a time and go as soon as they are stored (checkpoints.py), so ``checkpoints.keep``
-    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state. On a
-    processor the state that was resumed from stays mapped as the optimizer's own, and with it its file.
+    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state (what is
+    merged is counted apart). On a processor the state that was resumed from stays mapped as the optimizer's own, and
+    with it its file.
     """
     base = STORED_WEIGHT_BYTES * shape.parameters
     rows = data.rows + data.validation_rows
