@@ -107,8 +107,8 @@ def show_summary(report: RunReport, output: Place, folders: list[str], console: 
     for folder in folders:
         table.add_row(folder, Text(f"{where}/{folder}", overflow="fold"))
     table.add_row("report", Text(f"{where}/report.html", overflow="fold"))
-    if report.pushed is not None or report.push_problem is not None:
-        table.add_row("on the hub" if report.pushed else "not pushed", Text(report.pushed or report.push_problem or ""))
+    if report.pushed is not None:
+        table.add_row("hub", Text("pushed" if report.pushed else f"not pushed: {report.push_problem}"))
     title = f"{report.job_name}: {report.steps} steps in {_duration(report.seconds)}"
     console.print(Panel(table, title=title, title_align="left", expand=False))
 

@@ -127,11 +127,12 @@ def push(place: Place, repository: HubUri, folders: dict[str, Path], message: st
                     commit_message=message,
                     delete_patterns=_OLD_WEIGHTS,
                 )
-        except (_HTTP_ERROR, errors.HFValidationError, OSError):
+        except (errors.HfHubHTTPError, errors.HFValidationError):
             raise
-        except Exception as error:  # of LFS and Xet, which have no classes of their own
+        except Exception as error:  # of HTTP, LFS or Xet, which have no class in common
             raise StorageError(
-                f"{place.uri}: the hub did not take it ({type(error).__name__}): push it again with `hf upload`"
+                f"{place.uri}: {constants.ENDPOINT} did not take it ({type(error).__name__}): check the network, and "
+                "push it again with `hf upload`"
             ) from error
     return f"{constants.ENDPOINT}/{repo}" + (f"/tree/{branch}" if branch else "")
 

@@ -21,6 +21,7 @@ from finetune_core.contract import (
     RunReport,
     TrainerConfig,
 )
+from finetune_core.contract.environment import TERMINATION_BYTES
 from finetune_core.errors import FinetuneError, UploadFailed, blamed_on
 from finetune_core.report import render_report
 from finetune_storage import Folder, push
@@ -94,7 +95,7 @@ def export(
         encoded = manifest.to_json(indent=2).encode()
         output.write(MANIFEST_NAME, encoded)
     report = report.model_copy(update={"artifact": _artifact(config, manifest, encoded)})
-    return report if config.push is None else report.model_copy(update=_pushed(config, config.push, local))
+    return report if config.push is None else _pushed(report, config, config.push, local)
 
 
 def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
@@ -154,6 +155,7 @@ def _generation_config(model: PreTrainedModel | PeftModel, encoder: ChatEncoder)
     known = generation.eos_token_id
     known = known if isinstance(known, list) else [] if known is None else [known]
     generation.eos_token_id = sorted({*known, *end_tokens(encoder)})
+    generation._from_model_config = False
     try:
         generation.validate(strict=True)
     except ValueError:
@@ -162,26 +164,31 @@ def _generation_config(model: PreTrainedModel | PeftModel, encoder: ChatEncoder)
     return generation
 
 
-def _pushed(config: TrainerConfig, repository: Place, local: Path) -> dict[str, str]:
-    """What the report says of the push.
+def _pushed(report: RunReport, config: TrainerConfig, repository: Place, local: Path) -> RunReport:
+    """Push the result, and say in the report whether it is there.
 
     The model is stored and complete by now: a hub that does not answer makes no failed job of that, and no new
     attempt would make it answer. What went wrong is told, and anyone can push the folder by hand.
     """
-    folders = {MODEL_FOLDER: local / MODEL_FOLDER, ADAPTER_FOLDER: local / ADAPTER_FOLDER}
-    there = {kind: folder for kind, folder in folders.items() if folder.is_dir()}
-    first = next(iter(there))  # what the repository's name loads; an adapter beside a whole model has its own folder
+    folders = [local / kind for kind in (MODEL_FOLDER, ADAPTER_FOLDER) if (local / kind).is_dir()]
+    # The repository's name loads the first; an adapter beside a whole model has its own folder.
+    there = {folder.name if place else "": folder for place, folder in enumerate(folders)}
     say(f"pushing to {repository.uri}")
     try:
-        address = push(
-            repository,
-            {"" if kind == first else kind: folder for kind, folder in there.items()},
-            f"{config.job_name}: {config.method} fine-tuning",
-        )
+        say(f"pushed: {push(repository, there, f'{config.job_name}: {config.method} fine-tuning')}")
     except FinetuneError as error:
         say(f"not pushed: {error}")
-        return {"push_problem": str(error)}
-    return {"pushed": address}
+        return not_pushed(report, str(error))
+    return report.model_copy(update={"pushed": True})
+
+
+def not_pushed(report: RunReport, problem: str) -> RunReport:
+    """The report with as much of the problem as fits the termination message that the report travels in."""
+    told = report.model_copy(update={"pushed": False, "push_problem": problem})
+    while problem and len(told.to_json().encode()) > TERMINATION_BYTES:
+        problem = problem[:-1]
+        told = told.model_copy(update={"push_problem": problem})
+    return told
 
 
 def _files(local: Path) -> Iterator[Path]:

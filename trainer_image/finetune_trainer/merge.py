@@ -48,6 +48,7 @@ def merge(model: PeftModel, base: Path, folder: Path, dtype: torch.dtype) -> Non
     """Write the base, with the adapter merged into it, as a whole model in that number format."""
     config = AutoConfig.from_pretrained(base)
     config.dtype = dtype
+    config.architectures = [type(model.get_base_model()).__name__]  # files of a model without its head name another
     config.save_pretrained(folder)
     stored_in = _stored_in(base)
     layers = _layers(model, stored_in)
@@ -164,11 +165,12 @@ def _placed(config: PretrainedConfig, device: torch.device, room_bytes: float) -
     paths = {module: path for path, module in model.named_modules()}
     apart = [child for child in model.children() if child is not decoder]
     apart += [child for child in decoder.children() if child is not decoder.layers]
-    places: dict[str, Any] = {paths[module]: device for module in apart}
+    here: Any = (device.index or 0) if device.type == "cuda" else device.type  # as safetensors takes it
+    places = {paths[module]: here for module in apart}
     room_bytes -= sum(_bytes(module) for module in apart)
     for layer in decoder.layers:
         room_bytes -= _bytes(layer)
-        places[paths[layer]] = device if room_bytes >= 0 else "disk"
+        places[paths[layer]] = here if room_bytes >= 0 else "disk"
     return places
 
 

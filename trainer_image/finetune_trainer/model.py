@@ -8,8 +8,9 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from finetune_core.api.job import ALL_LINEAR, Precision
+from finetune_core.api.job import Precision
 from finetune_core.api.location import HubUri, parse_uri
+from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import TrainerConfig
 from finetune_core.errors import ModelUnavailable, first_line
 from finetune_trainer.attention import ROW_BY_ROW
@@ -75,17 +76,23 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             r=settings.lora.rank,
             lora_alpha=settings.lora.alpha,
             lora_dropout=settings.lora.dropout,
-            target_modules=ALL_LINEAR if settings.lora.all_linear else settings.lora.target_modules,
+            target_modules=_targets(config, settings.lora),
             task_type="CAUSAL_LM",
         ),
     )
     about = adapted.peft_config["default"]
+    about.target_modules = sorted(about.target_modules)  # PEFT makes a set of them, in another order each time
     about.base_model_name_or_path = base_model_name(config.model.uri)
     where = parse_uri(config.model.uri)
     about.revision = where.revision if isinstance(where, HubUri) else None
     if config.merges:
         refuse_unmergeable(adapted, folder)
     return adapted
+
+
+def _targets(config: TrainerConfig, lora: ResolvedLora) -> list[str]:
+    """Names of linears, also for all of them: what loads an adapter should not have to find out which these are."""
+    return list(config.prepare_report.model_shape.linear_shapes) if lora.all_linear else lora.target_modules
 
 
 def base_model_name(uri: str) -> str:

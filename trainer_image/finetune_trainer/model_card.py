@@ -33,7 +33,7 @@ def model_card(config: TrainerConfig, report: RunReport, kind: str) -> str:
     """
     what = {
         ADAPTER_FOLDER: f"A PEFT adapter for {_base(config)}",
-        MODEL_FOLDER: f"{_base(config)} with its adapter merged into it"
+        MODEL_FOLDER: f"{_base(config)} with an adapter merged into it"
         if config.merges
         else f"{_base(config)} as a whole",
     }
@@ -129,14 +129,14 @@ def _beside_the_results(report: RunReport, kind: str) -> list[str]:
 
 
 def _settings(config: TrainerConfig, report: RunReport) -> list[tuple[str, str]]:
-    settings = config.hyperparameters
+    settings, statistics = config.hyperparameters, config.prepare_report.statistics
     steps = f"{report.steps:,} of {settings.total_steps:,}"
     if report.best_step is not None and report.best_step != report.steps:
         steps += f", weights of step {report.best_step:,}"
     rows = [
         ("method", config.method),
         ("steps", steps),
-        ("epochs", f"{settings.epochs:g}"),
+        ("epochs", f"{report.steps * settings.effective_batch_size / statistics.rows:.3g}"),
         (
             "learning rate",
             f"{settings.learning_rate:g}, {settings.lr_scheduler}, {settings.warmup_steps} warm-up steps",
@@ -150,7 +150,7 @@ def _settings(config: TrainerConfig, report: RunReport) -> list[tuple[str, str]]
     if settings.lora is not None:
         lora = settings.lora
         rows.append(("LoRA", f"rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout:g}"))
-        rows.append(("LoRA on", ", ".join(lora.target_modules)))
+        rows.append(("LoRA on", "all linears" if lora.all_linear else ", ".join(lora.target_modules)))
     if settings.quantization is not None:
         rows.append(("quantization", settings.quantization.type))
     return rows

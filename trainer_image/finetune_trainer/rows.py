@@ -148,8 +148,9 @@ class MicroBatch:
         """Tokens that the loss is on."""
         return len(self.targets)
 
-    def to(self, device: torch.device) -> "MicroBatch":
-        """The same on another device; a card copies while the program goes on."""
+    def to(self, device: torch.device | str | int) -> "MicroBatch":
+        """The same on another device, as torch or accelerate name it; a card copies while the program goes on."""
+        device = torch.device(device)
 
         def moved(tensor: Tensor) -> Tensor:
             if tensor.is_cpu and device.type == "cuda":

@@ -214,8 +214,8 @@ class Output(Location):
 
     export: Export | None = Field(
         default=None,
-        description="What lora and qlora leave: the adapter, a whole model with it merged into the 16-bit base, or both. "
-        "Default: adapter. full always leaves a whole model.",
+        description="What lora and qlora leave: the adapter, a whole model with it merged into the 16-bit base, or "
+        "both. Default: adapter. full always leaves a whole model.",
     )
     overwrite: bool = Field(default=False, description="Replace a model that lies there already.")
     push: Annotated[str, Field(max_length=256)] | None = Field(

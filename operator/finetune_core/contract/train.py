@@ -103,5 +103,5 @@ class RunReport(ApiModel):
     left_out_rows: int = Field(default=0, description="Rows with nothing to learn before the cutoff.")
     versions: dict[str, str]
     artifact: Artifact | None = None
-    pushed: str | None = Field(default=None, description="Address of the result on the hub.")
-    push_problem: str | None = Field(default=None, description="Why it is not there, though it was asked for.")
+    pushed: bool | None = Field(default=None, description="Whether the result is on the hub too; None: not asked for.")
+    push_problem: str | None = Field(default=None, description="Why it is not.")
