@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TextIO
 
 import typer
@@ -12,14 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from finetune_cli.steps import require_trainer
 from finetune_core.api.job import FormatChoice, Task
+from finetune_core.api.location import parse_uri
+from finetune_core.contract import Place
 from finetune_core.data import (
     DatasetReport,
+    Example,
     Finding,
     Kept,
     RawRow,
     Rejected,
     Rules,
+    Tokenized,
     advice,
     available_processes,
     examine,
@@ -27,11 +34,14 @@ from finetune_core.data import (
     mend,
     read_rows,
 )
+from finetune_core.data.workers import Workers
 from finetune_core.errors import DatasetRefused, InvalidSpec
 
 _ROWS_SHOWN = 8
 _BAR_FROM_BYTES = 8 * 2**20
 """Smaller files are done before a bar could be read."""
+
+Encode = Callable[[Example], Tokenized]
 
 _STYLES = {"enforce": "bold red", "drop": "red", "warn": "yellow", "ignore": "dim"}
 _OUTCOMES = {"enforce": "refuses the dataset", "drop": "left out", "warn": "kept", "ignore": "kept"}
@@ -41,6 +51,12 @@ def lint(
     data: Annotated[Path, typer.Argument(help="The dataset: JSON, JSONL, CSV or Parquet.", show_default=False)],
     format: Annotated[FormatChoice, typer.Option(help="Format of the rows.")] = "auto",
     task: Annotated[Task | None, typer.Option(help="Task, to judge how much data is enough.")] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI", help="The model, to count with its tokenizer and chat template: hf://, s3:// or file://."
+        ),
+    ] = None,
     cutoff_length: Annotated[int, typer.Option(min=16, help="Longest row, in tokens.")] = 2048,
     validation: Annotated[Path | None, typer.Option(help="Validation set, whose rows must not be in DATA.")] = None,
     output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to report.")] = "text",
@@ -53,15 +69,19 @@ def lint(
 ) -> None:
     """Check a dataset before training on it.
 
+    Tokens are estimated without --tokenizer, and exact with it.
+
     Ends with 0 where the dataset can be trained on, 2 where it cannot be read and 4 where an enforced check failed.
     """
     console = Console(stderr=True)
     rules = Rules(format=format, task=task, cutoff_length=cutoff_length)
-    known = _validation_digests(validation, rules, console) if validation else frozenset()
+    encode = _encoder(tokenizer, console) if tokenizer is not None else None
+    known = _validation_digests(validation, rules, encode, console) if validation else frozenset()
     with _fixed_files(fix, data, validation) if fix else nullcontext(_Files()) as files, _rows(data, console) as rows:
         report = examine(
-            rows, rules, validation=known, keep=files.keep, reject=files.reject, processes=available_processes()
-        )
+            rows, rules, encode=encode, validation=known, keep=files.keep, reject=files.reject,
+            processes=available_processes(),
+        )  # fmt: skip
 
     if output == "json":
         typer.echo(report.to_json(indent=2))
@@ -76,10 +96,31 @@ def lint(
     report.raise_if_refused()
 
 
-def _validation_digests(path: Path, rules: Rules, console: Console) -> frozenset[bytes]:
+def _encoder(uri: str, console: Console) -> Encode:
+    """What counts a row's tokens as they will be when the model is trained.
+
+    It is made in a process of its own: whatever finds the class of a tokenizer loads torch, and this one does without.
+    """
+    parse_uri(uri)
+    require_trainer("--tokenizer")
+    from finetune_trainer.encoder import fetch_encoder
+
+    with (
+        console.status("fetching the tokenizer"),
+        TemporaryDirectory(prefix="ftj-") as scratch,
+        Workers(1, partial(fetch_encoder, Place(uri=uri))) as elsewhere,
+    ):
+        [encoder] = elsewhere.map([Path(scratch)])
+    return encoder.count
+
+
+def _validation_digests(path: Path, rules: Rules, encode: Encode | None, console: Console) -> frozenset[bytes]:
     digests: set[bytes] = set()
     with _rows(path, console) as rows:
-        report = examine(rows, rules.for_validation(), keep=lambda kept: digests.add(exchange_digest(kept.example)))
+        report = examine(
+            rows, rules.for_validation(), encode=encode, processes=available_processes(),
+            keep=lambda kept: digests.add(exchange_digest(kept.example)),
+        )  # fmt: skip
     try:
         report.raise_if_refused()
     except DatasetRefused as error:
@@ -212,6 +253,8 @@ def _print_summary(report: DatasetReport, task: Task | None, line: Callable[...,
             f"{statistics.supervised_tokens:,}; a row has {lengths.p50:,} (median), {lengths.p95:,} (95 %), "
             f"{lengths.max:,} (longest)"
         )
+    if report.unlocated_answers:
+        line(f"{report.unlocated_answers:,} answers are not trained on: the chat template drops or rewrites them")
     named = "task not named (--task)" if enough.task == "unknown" else enough.task
     line(
         f"amount: {enough.verdict}; {named}: {enough.least:,} at least, {enough.recommended:,} recommended, "

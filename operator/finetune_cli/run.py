@@ -43,7 +43,7 @@ def run(
         job = _with_output(job, output)
     gpu = find_gpu(job.spec.gpu.type)
     config = prepare_config(job.metadata.name, job_uid(job), job.spec, lambda location, role: place_of(location))
-    require_trainer()
+    require_trainer("training on this machine")
     result = open_folder(config.output)
     manifest = refuse_occupied(result, config.job_name, config.job_uid, config.overwrite)
     if manifest is not None:

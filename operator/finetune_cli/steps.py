@@ -34,14 +34,14 @@ class Display(Protocol):
         """A logged step."""
 
 
-def require_trainer() -> None:
-    """Refuse to begin where the extra ``trainer`` is not installed, or not all of it.
+def require_trainer(what: str) -> None:
+    """Refuse to begin, since ``what`` needs it, where the extra ``trainer`` is not installed, or not all of it.
 
     Raises:
         InvalidSpec: it is not.
     """
     if any(importlib.util.find_spec(name) is None for name in _TRAINER_NEEDS):
-        raise InvalidSpec("training on this machine needs the trainer: pip install 'finetune-operator[trainer]'")
+        raise InvalidSpec(f"{what} needs the trainer: pip install 'finetune-operator[trainer]'")
 
 
 def run_step(name: str, config: PrepareConfig | TrainerConfig, display: Display) -> str:

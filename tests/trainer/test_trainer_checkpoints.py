@@ -23,6 +23,7 @@ def save(place: Checkpoints, *steps: int, best: int | None = None, mark: float =
     for step in steps:
         weights = {"w": torch.full((3,), step + mark)}
         place.save(step, weights, {"run": {"step": step, "mark": mark}}, best)
+    place.wait()
 
 
 def steps_there(tmp_path: Path) -> list[int]:
@@ -34,23 +35,27 @@ def damage(tmp_path: Path, step: int) -> None:
 
 
 def newest(tmp_path: Path, **options: Any) -> int | None:
-    restored = checkpoints(tmp_path, **options).newest()
-    return restored.step if restored else None
+    fetched = checkpoints(tmp_path, **options).newest()
+    return fetched.step if fetched else None
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     weights = {"b": torch.arange(6.0).view(2, 3).t(), "a": torch.ones(2, dtype=torch.bfloat16)}
     state = {"rng": torch.get_rng_state(), "run": {"step": 3, "metrics": ["{}"], "best_step": None}, "scaler": None}
-    checkpoints(tmp_path).save(3, weights, state, None)
-    restored = checkpoints(tmp_path).newest()
-    assert restored is not None
-    assert restored.step == 3
-    assert restored.weights.keys() == weights.keys()
+    place = checkpoints(tmp_path)
+    place.save(3, weights, state, None)
+    place.wait()
+    fetched = checkpoints(tmp_path).newest()
+    assert fetched is not None
+    assert fetched.step == 3
+    restored, again = fetched.weights(), fetched.state()
+    fetched.remove()
+    assert restored.keys() == weights.keys()
     for name, value in weights.items():
-        assert restored.weights[name].dtype == value.dtype
-        assert torch.equal(restored.weights[name], value)
-    assert torch.equal(restored.state["rng"], state["rng"])
-    assert restored.state["run"] == state["run"]
+        assert restored[name].dtype == value.dtype
+        assert torch.equal(restored[name], value)
+    assert torch.equal(again["rng"], state["rng"])
+    assert again["run"] == state["run"]
 
 
 def test_there_is_none_at_first(tmp_path: Path) -> None:
@@ -74,7 +79,10 @@ def test_all_but_the_newest_and_the_best_are_pruned(tmp_path: Path) -> None:
 
 def test_nothing_of_a_save_stays_in_scratch(tmp_path: Path) -> None:
     save(checkpoints(tmp_path), 1, 2)
-    assert newest(tmp_path) == 2
+    fetched = checkpoints(tmp_path).newest()
+    assert fetched is not None
+    assert fetched.step == 2
+    fetched.remove()
     assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
 
 
@@ -94,7 +102,7 @@ def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path: Pa
     again = checkpoints(tmp_path)
     assert again.newest().step == 1
     save(again, 2, best=2, mark=0.5)
-    assert again.load(2).state["run"] == {"step": 2, "mark": 0.5}
+    assert again.fetch(2).state()["run"] == {"step": 2, "mark": 0.5}
     assert newest(tmp_path) == 2
 
 
@@ -111,7 +119,7 @@ def test_another_jobs_checkpoint_is_not_taken(tmp_path: Path) -> None:
     save(checkpoints(tmp_path, owner=("job", "uid-2")), 5)
     assert newest(tmp_path) is None
     with pytest.raises(StorageError, match="another job"):
-        checkpoints(tmp_path).load(5)
+        checkpoints(tmp_path).fetch(5)
 
 
 def test_a_state_that_is_a_program_is_not_run(tmp_path: Path) -> None:
@@ -119,7 +127,10 @@ def test_a_state_that_is_a_program_is_not_run(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    checkpoints(tmp_path).save(1, {"w": torch.zeros(1)}, {"run": Hostile()}, None)
+    place = checkpoints(tmp_path)
+    place.save(1, {"w": torch.zeros(1)}, {"run": Hostile()}, None)
+    fetched = place.newest()
+    assert fetched is not None
     with pytest.raises(Exception, match="Weights only load failed"):
-        checkpoints(tmp_path).newest()
+        fetched.state()
     assert not (tmp_path / "ran").exists()

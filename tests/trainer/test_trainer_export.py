@@ -19,6 +19,9 @@ from finetune_core.errors import ModelUnavailable
 from finetune_trainer import merge as merging
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.export import not_pushed
+from finetune_trainer.group import Group
+from finetune_trainer.loss import WithLoss
+from finetune_trainer.model import trainable_parameters
 from finetune_trainer.model_card import model_card
 from finetune_trainer.rows import Rows, RowWriter
 from finetune_trainer.template import Tokens
@@ -111,7 +114,7 @@ def test_a_base_in_shorter_names_is_merged_into_several_files(
     monkeypatch.setattr(merging, "FILE_BYTES", 9_000)
     merging.refuse_unmergeable(adapted, base)
     merging.release_base(adapted)
-    merging.merge(adapted, base, tmp_path / "merged", torch.float32)
+    merging.merge(adapted, trainable_parameters(adapted), base, tmp_path / "merged", torch.float32)
     files = sorted((tmp_path / "merged").glob("*.safetensors"))
     assert [file.name for file in files] == [f"model-{n:05d}-of-00005.safetensors" for n in range(1, 6)]
     assert all(file.stat().st_size < 9_000 + 2_000 for file in files)  # what describes the weights comes on top
@@ -140,11 +143,27 @@ def test_layers_without_room_on_the_device_come_from_the_disk(headless: tuple[Pa
             writer.write(Tokens(list(range(start, start + 8)), [False] * 4 + [True] * 4))
     rows, device = Rows(tmp_path / "rows.arrow", 64), torch.device("cpu")
     adapted.get_base_model().set_attn_implementation(ROW_BY_ROW)
-    expected = merging.sample_loss(adapted, rows, 2, device)
-    merging.merge(adapted, base, tmp_path / "merged", torch.float32)
+    expected = merging.sample_loss(WithLoss(adapted), rows, 2, device, Group())
+    merging.merge(adapted, trainable_parameters(adapted), base, tmp_path / "merged", torch.float32)
     for room in (None, 1e9, 22_000, 0):
         loss = merging.stored_loss(tmp_path / "merged", rows, 2, device, room)
         assert loss == pytest.approx(expected, rel=1e-5), room
+
+
+def test_what_two_processes_have_divided_is_merged_as_a_whole(bench: Bench, tmp_path: Path) -> None:
+    spec = QUICK | {"hyperparameters": QUICK["hyperparameters"] | {"microBatchSize": 2, "lora": {"dropout": 0.0}}}
+    configs = [
+        bench.trainer_config(bench.job(tmp_path / name, **spec, output_fields={"export": "both"}))
+        for name in ("alone", "divided")
+    ]
+    plan, settings = configs[1].plan, configs[1].hyperparameters.model_copy(update={"sharding": "full"})
+    two = plan.model_copy(update={"gpu": plan.gpu.model_copy(update={"per_node": 2}), "hyperparameters": settings})
+    alone, divided = map(bench.train_again, (configs[0], configs[1].model_copy(update={"plan": two})))
+    assert divided.report.merged_loss_difference == pytest.approx(0, abs=1e-4)
+    expected, merged = (load_file(run.output / "model" / "model.safetensors") for run in (alone, divided))
+    assert merged.keys() == expected.keys()
+    for name, weight in expected.items():
+        torch.testing.assert_close(merged[name], weight, rtol=1e-3, atol=1e-4)
 
 
 def test_without_validation_rows_training_rows_tell_the_difference(bench: Bench, tmp_path: Path) -> None:

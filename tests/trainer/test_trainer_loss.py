@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from finetune_trainer.attention import ROW_BY_ROW, torchs_own_attention
-from finetune_trainer.loss import SummedLoss, mean_loss
+from finetune_trainer.attention import ROW_BY_ROW
+from finetune_trainer.group import Group
+from finetune_trainer.loss import WithLoss, mean_loss
 from finetune_trainer.rows import MicroBatch, Rows, RowWriter
 from finetune_trainer.template import Tokens
 
@@ -41,8 +42,9 @@ def full_logits_loss(model: LlamaForCausalLM, *numbers: int) -> Tensor:
         tokens = tokens_of(number)
         labels = torch.full_like(tokens, -100)
         labels[ROWS[number][1]] = tokens[ROWS[number][1]]
-        with torchs_own_attention(model):
-            logits = model(input_ids=tokens[None]).logits[0]
+        model.set_attn_implementation("sdpa")
+        logits = model(input_ids=tokens[None]).logits[0]
+        model.set_attn_implementation(ROW_BY_ROW)
         losses.append(F.cross_entropy(logits[:-1], labels[1:], reduction="sum"))
     return torch.stack(losses).sum()
 
@@ -67,15 +69,15 @@ def model(llama: LlamaForCausalLM) -> Iterator[LlamaForCausalLM]:
 
 
 @pytest.fixture
-def summed_loss(model: LlamaForCausalLM) -> SummedLoss:
-    return SummedLoss(model)
+def with_loss(model: LlamaForCausalLM) -> WithLoss:
+    return WithLoss(model)
 
 
 @pytest.mark.parametrize("numbers", [(0,), (1, 2), (0, 1, 2, 3)])
 def test_the_sum_is_that_of_the_full_logits(
-    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows, numbers: tuple[int, ...]
+    model: LlamaForCausalLM, with_loss: WithLoss, rows: Rows, numbers: tuple[int, ...]
 ) -> None:
-    ours, plain = summed_loss(rows.micro_batch(numbers)), full_logits_loss(model, *numbers)
+    ours, plain = with_loss(rows.micro_batch(numbers)), full_logits_loss(model, *numbers)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, plain, rtol=1e-6, atol=1e-5)
     assert largest_difference(gradients(model, (ours, 1)), gradients(model, (plain, 1))) < 1e-4
@@ -83,26 +85,26 @@ def test_the_sum_is_that_of_the_full_logits(
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_accumulation_gives_the_gradients_of_the_one_big_batch(
-    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows, size: int
+    model: LlamaForCausalLM, with_loss: WithLoss, rows: Rows, size: int
 ) -> None:
     expected = gradients(model, (full_logits_loss(model, 0, 1, 2, 3), SUPERVISED))
     parts = [rows.micro_batch(range(start, start + size)) for start in range(0, 4, size)]
     assert sum(part.supervised_tokens for part in parts) == SUPERVISED
-    ours = gradients(model, *((summed_loss(part), SUPERVISED) for part in parts))
+    ours = gradients(model, *((with_loss(part), SUPERVISED) for part in parts))
     assert largest_difference(ours, expected) < 1e-5
 
 
 def test_a_mean_per_micro_batch_would_give_other_gradients(
-    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+    model: LlamaForCausalLM, with_loss: WithLoss, rows: Rows
 ) -> None:
     """So that the test above is known to see the difference."""
     expected = gradients(model, (full_logits_loss(model, 0, 1, 2, 3), SUPERVISED))
     parts = [rows.micro_batch([number]) for number in range(4)]
-    wrong = gradients(model, *((summed_loss(part), 4 * part.supervised_tokens) for part in parts))
+    wrong = gradients(model, *((with_loss(part), 4 * part.supervised_tokens) for part in parts))
     assert largest_difference(wrong, expected) > 1e-3
 
 
-def test_the_whole_matrix_of_logits_is_never_made(summed_loss: SummedLoss) -> None:
+def test_the_whole_matrix_of_logits_is_never_made(with_loss: WithLoss) -> None:
     """256 supervised tokens of a vocabulary that is 64 times as wide as the model: in parts of a quarter at most."""
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -116,7 +118,7 @@ def test_the_whole_matrix_of_logits_is_never_made(summed_loss: SummedLoss) -> No
     )
     largest = _LargestTensor()
     with largest:
-        SummedLoss(model)(batch).backward()
+        WithLoss(model)(batch).backward()
     assert 32 * 2048 <= largest.elements <= 256 * 2048 / 4
 
 
@@ -134,21 +136,21 @@ class _LargestTensor(TorchDispatchMode):
 
 
 def test_the_mean_is_over_all_supervised_tokens_however_they_are_batched(
-    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+    model: LlamaForCausalLM, with_loss: WithLoss, rows: Rows
 ) -> None:
     expected = float(full_logits_loss(model, 0, 1, 2, 3).detach()) / SUPERVISED
     device = torch.device("cpu")
     for groups in ([(0, 1, 2, 3)], [(0, 1, 2), (3,)], [(0,), (1,), (2,), (3,)]):
         batches = [rows.micro_batch(group) for group in groups]
-        assert mean_loss(summed_loss, batches, device) == pytest.approx(expected, rel=1e-6)
+        assert mean_loss(with_loss, batches, device, Group()) == pytest.approx(expected, rel=1e-6)
 
 
 def test_measuring_the_mean_leaves_the_model_in_its_mode_and_without_gradients(
-    model: LlamaForCausalLM, summed_loss: SummedLoss, rows: Rows
+    model: LlamaForCausalLM, with_loss: WithLoss, rows: Rows
 ) -> None:
     model.zero_grad()
     for training in (True, False):
-        summed_loss.train(training)
-        mean_loss(summed_loss, [rows.micro_batch([0])], torch.device("cpu"))
+        with_loss.train(training)
+        mean_loss(with_loss, [rows.micro_batch([0])], torch.device("cpu"), Group())
         assert model.training == training
     assert all(parameter.grad is None for parameter in model.parameters())

@@ -249,6 +249,7 @@ def test_training_is_the_textbooks_loop(bench: Bench, tmp_path: Path) -> None:
 def test_evaluating_does_not_change_the_gradients_of_a_quantised_model(runs: dict[str, Run], bench: Bench) -> None:
     """bitsandbytes repacks 4-bit weights at the first evaluation on some processors, for a kernel without gradients."""
     model = load_model(bench.model, runs["qlora"].config, torch.device("cpu"))
+    model.get_base_model().set_attn_implementation("sdpa")
     weights = trainable_parameters(model)
     torch.manual_seed(0)
     for parameter in weights.values():

@@ -21,7 +21,8 @@ from finetune_core.api import FineTuneJob
 from finetune_core.contract.environment import EXIT_TERMINATED
 from finetune_core.planning.shapes import _ARCHITECTURES
 from finetune_trainer.attention import ROW_BY_ROW
-from finetune_trainer.loss import SummedLoss
+from finetune_trainer.group import Group
+from finetune_trainer.loss import WithLoss
 from finetune_trainer.packing import best_fit, pack
 from finetune_trainer.rows import MicroBatch, Rows, RowWriter
 from finetune_trainer.template import Tokens
@@ -140,9 +141,7 @@ ROWS = list(_rows())
 
 def mean_and_gradients(model: PreTrainedModel, parts: list[MicroBatch]) -> tuple[float, dict[str, Tensor]]:
     """Mean loss of a step and its gradients, accumulated as training does."""
-    return _accumulated(
-        model, [SummedLoss(model)(part) for part in parts], sum(part.supervised_tokens for part in parts)
-    )
+    return _accumulated(model, [WithLoss(model)(part) for part in parts], sum(part.supervised_tokens for part in parts))
 
 
 def transformers_own(model: PreTrainedModel, attention: str) -> tuple[float, dict[str, Tensor]]:
@@ -178,7 +177,7 @@ def test_rows_together_have_the_loss_and_gradients_of_each_alone(
     model: PreTrainedModel, prepared: Path, packing: bool, attention: str
 ) -> None:
     rows = Rows(prepared, CUTOFF, packing)
-    together = list(rows.micro_batches(range(len(rows)), 2))
+    together = rows.micro_batches(range(len(rows)), 2, Group())
     assert len(together) == (2 if packing else 3)
     assert max(len(part.lengths) for part in together) >= 2
 
@@ -207,7 +206,7 @@ def test_a_row_is_not_touched_by_the_row_before_it(model: PreTrainedModel, prepa
     second = replace(part, predicting=part.predicting[on_second], targets=part.targets[on_second])
     others = part.input_ids.clone()
     others[0, :first] = others[0, :first].flip(0)
-    losses = [float(SummedLoss(model)(replace(second, input_ids=ids)).detach()) for ids in (part.input_ids, others)]
+    losses = [float(WithLoss(model)(replace(second, input_ids=ids)).detach()) for ids in (part.input_ids, others)]
     assert losses[0] == losses[1] > 0
 
 

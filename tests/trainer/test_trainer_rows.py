@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finetune_trainer.group import Group
 from finetune_trainer.rows import ROWS_PER_WRITE, Order, Rows, RowWriter, read_tokens
 from finetune_trainer.template import Tokens
 
@@ -151,7 +152,7 @@ def test_micro_batches_hold_each_row_once_largest_first(
     assert len(rows) == len(usable)
     assert rows.left_out == len(written) - len(usable)
 
-    batches = list(rows.micro_batches(range(len(rows)), size))
+    batches = rows.micro_batches(range(len(rows)), size, Group())
     firsts = [int(token) for batch in batches for token in batch.input_ids.flatten() if token % 100 == 0]
     assert sorted(firsts) == [tokens.input_ids[0] for tokens in usable]
     kept = [tokens.length if tokens.length <= cutoff else tokens.mask.index(True) + 1 for tokens in usable]
@@ -171,7 +172,7 @@ def test_packed_rows_fill_the_room_of_the_longest(tmp_path: Path) -> None:
     written = [row(8, 1), *[row(2, 1)] * 8]
     path = write(tmp_path, written)
     counts = {
-        packing: [batch.lengths for batch in Rows(path, 100, packing).micro_batches(range(9), 2)]
+        packing: [batch.lengths for batch in Rows(path, 100, packing).micro_batches(range(9), 2, Group())]
         for packing in (False, True)
     }
     assert counts == {False: [(8, 2), (2, 2), (2, 2), (2, 2), (2,)], True: [(8, 2, 2), (2,) * 6]}

@@ -123,14 +123,24 @@ class Step:
 
     def signal_when(self, condition: Callable[[], bool], number: signal.Signals) -> "Ended":
         """Send a signal as soon as the condition holds, then wait for the end."""
+        os.kill(self._process_when(condition), number)
+        return self.end()
+
+    def kill_a_child_when(self, condition: Callable[[], bool]) -> "Ended":
+        """Kill one of the processes that it has started as soon as the condition holds, then wait for the end."""
+        pid = self._process_when(condition)
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+        return self.end()
+
+    def _process_when(self, condition: Callable[[], bool]) -> int:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             assert self._running, (self.printed, "it ended before the signal")
             assert time.monotonic() < deadline, (self.printed, "it never came so far")
             time.sleep(0.005)
         assert self._process.pid is not None
-        os.kill(self._process.pid, number)
-        return self.end()
+        return self._process.pid
 
     def end(self) -> Ended:
         """Wait for the end."""

@@ -4,15 +4,13 @@ Registered with transformers under a name of its own; what tells the rows apart 
 the model to every layer.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface
 
 from finetune_trainer.rows import MicroBatch
 
@@ -85,13 +83,3 @@ def _has_flash_kernel(query: Tensor) -> bool:
         and query.shape[-1] <= _LARGEST_FLASH_HEAD
         and torch.cuda.get_device_capability(query.device) >= (8, 0)
     )
-
-
-@contextmanager
-def torchs_own_attention(model: PreTrainedModel) -> Iterator[None]:
-    """For generating: one prompt at a time, with a cache."""
-    model.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(ROW_BY_ROW)

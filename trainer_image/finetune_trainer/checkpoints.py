@@ -2,11 +2,15 @@
 
 A checkpoint is a folder ``step-00000100`` whose ``complete.json`` is written last and lists every file with its
 SHA-256. One without it, or with a file that differs, is passed over for the one before.
+
+A checkpoint is written to the local disk at once and uploaded in the background, while training goes on.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +30,24 @@ _NAME = re.compile(r"step-(\d{8})/")
 
 
 @dataclass(frozen=True)
-class Restored:
-    """A checkpoint read back and verified."""
+class Fetched:
+    """A checkpoint in a local folder, every byte of it verified."""
 
     step: int
-    weights: dict[str, torch.Tensor]
-    state: dict[str, Any]
+    folder: Path
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What is trained, by name; mapped, as the state is: it need not fit into the machine's memory."""
+        return load_file(self.folder / WEIGHTS)
+
+    def state(self) -> dict[str, Any]:
+        """What else a run needs to go on."""
+        state: dict[str, Any] = torch.load(self.folder / STATE, map_location="cpu", weights_only=True, mmap=True)
+        return state
+
+    def remove(self) -> None:
+        """Free the disk; what is mapped stays."""
+        shutil.rmtree(self.folder)
 
 
 class Checkpoints:
@@ -45,45 +61,68 @@ class Checkpoints:
         """Job name and UID."""
         self._damaged: set[int] = set()
         """Steps whose checkpoint could not be read: passed over until it is written again."""
+        self._uploads = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._under_way: Future[None] | None = None
 
     def save(self, step: int, weights: dict[str, torch.Tensor], state: dict[str, Any], best: int | None) -> None:
-        """Store a checkpoint, then remove the oldest beyond ``keep``; the best one stays."""
-        name = _name(step)
-        if step in self._complete_steps():
-            return
-        self._folder.delete(name)
-        local = self._scratch / name
+        """Write a checkpoint and begin to upload it, once the one before is stored.
+
+        Raises:
+            StorageError: the one before could not be stored.
+        """
+        self.wait()
+        local = self._scratch / _name(step)
         local.mkdir(parents=True, exist_ok=True)
-        contiguous = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
-        save_file(contiguous, local / WEIGHTS)
+        save_file({key: value.contiguous() for key, value in weights.items()}, local / WEIGHTS)
         torch.save(state, local / STATE)
+        self._under_way = self._uploads.submit(self._upload, step, local, best)
+
+    def wait(self) -> None:
+        """Until the last checkpoint is stored.
+
+        Raises:
+            StorageError: it could not be.
+        """
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def _upload(self, step: int, local: Path, best: int | None) -> None:
+        """Store it, then remove the oldest beyond ``keep``; the best one stays."""
+        if step in self._complete_steps():
+            shutil.rmtree(local)
+            return
+        name = _name(step)
+        self._folder.delete(name)
         files = []
         for file in (WEIGHTS, STATE):
             stored = self._folder.upload(local / file, f"{name}/{file}")
             files.append(ManifestFile(path=file, size_bytes=stored.size_bytes, sha256=stored.sha256))
-            (local / file).unlink()
+        shutil.rmtree(local)
         job_name, job_uid = self._owner
         complete = Manifest(job_name=job_name, job_uid=job_uid, files=files)
         self._folder.write(f"{name}/{COMPLETE}", complete.to_json(indent=2).encode())
         self._damaged.discard(step)
         self._prune(best)
 
-    def newest(self) -> Restored | None:
-        """The newest checkpoint that is complete and whole; damaged ones are named on standard error."""
+    def newest(self) -> Fetched | None:
+        """Fetch the newest checkpoint that is complete and whole; damaged ones are named on standard error."""
+        self.wait()
         for step in sorted(self._complete_steps(), reverse=True):
             try:
-                return self.load(step)
+                return self.fetch(step)
             except (StorageError, ValidationError) as error:
                 print(f"checkpoint of step {step} is damaged, trying the one before: {error}", file=sys.stderr)
                 self._damaged.add(step)
         return None
 
-    def load(self, step: int) -> Restored:
-        """A certain checkpoint.
+    def fetch(self, step: int) -> Fetched:
+        """Fetch a certain checkpoint.
 
         Raises:
             StorageError: it is not complete, another job's, or a file of it is not what was written.
         """
+        self.wait()
         name = _name(step)
         complete = Manifest.model_validate_json(self._folder.read(f"{name}/{COMPLETE}"))
         if complete.job_uid != self._owner[1]:
@@ -94,12 +133,7 @@ class Checkpoints:
             self._folder.download(f"{name}/{file.path}", local / Path(file.path).name)
             if sha256_of(local / Path(file.path).name) != file.sha256:
                 raise StorageError(f"{name}/{file.path} is not what was written: its SHA-256 differs")
-        weights = load_file(local / WEIGHTS)
-        # Mapped, as load_file does with the weights: what goes on to a card need not fit into the machine's memory.
-        state = torch.load(local / STATE, map_location="cpu", weights_only=True, mmap=True)
-        for file in complete.files:
-            (local / Path(file.path).name).unlink()
-        return Restored(step, weights, state)
+        return Fetched(step, local)
 
     def _complete_steps(self) -> set[int]:
         complete = {int(match[1]) for path in self._paths() if (match := _NAME.match(path)) and path.endswith(COMPLETE)}

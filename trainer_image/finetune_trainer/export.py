@@ -26,8 +26,8 @@ from finetune_core.errors import FinetuneError, UploadFailed, blamed_on
 from finetune_core.report import render_report
 from finetune_storage import Folder, push
 from finetune_storage.output import ADAPTER_FOLDER, MODEL_FOLDER, RUN_REPORT
-from finetune_trainer.merge import merge, release_base, sample_loss, stored_loss
-from finetune_trainer.model import DTYPES, base_model_name
+from finetune_trainer.merge import merge, release_base, stored_loss
+from finetune_trainer.model import DTYPES, base_model_name, trainable_parameters
 from finetune_trainer.model_card import model_card
 from finetune_trainer.rows import Rows
 from finetune_trainer.samples import end_tokens
@@ -37,6 +37,7 @@ from finetune_trainer.template import ChatEncoder
 
 def export(
     model: PreTrainedModel | PeftModel,
+    weights: dict[str, torch.Tensor] | None,
     encoder: ChatEncoder,
     config: TrainerConfig,
     report: RunReport,
@@ -46,6 +47,8 @@ def export(
     base: Path,
     prepared: Path,
     compared_on: Rows,
+    adapted_loss: float | None,
+    device: torch.device,
     output: Folder,
     local: Path,
 ) -> RunReport:
@@ -55,6 +58,7 @@ def export(
 
     Args:
         model: as it was trained.
+        weights: those that were trained, where the model has only a part of them.
         encoder: its tokenizer and chat template.
         config: what the attempt was told.
         report: what came of it so far.
@@ -63,13 +67,19 @@ def export(
         base: folder of the base model.
         prepared: folder of the prepared tokens, with what the checks found.
         compared_on: rows to compare a merged model with its adapter on.
+        adapted_loss: the adapter's loss on them, where there is a merged model to compare it with.
+        device: to measure that one on.
         output: where it is stored.
         local: folder of this machine, to be made.
 
     Raises:
         UploadFailed: something could not be stored; there is no manifest then.
     """
-    report = _write_model(model, encoder, config, report, base, compared_on, local)
+    _write_weights(model, weights, config, base, local)
+    if adapted_loss is not None:
+        merged_loss = stored_loss(local / MODEL_FOLDER, compared_on, config.hyperparameters.micro_batch_size, device)
+        report = report.model_copy(update={"merged_loss_difference": merged_loss - adapted_loss})
+    _write_beside(model, encoder, config, report, local)
     dataset_report = (prepared / DATASET_REPORT).read_text(encoding="utf-8")
     papers = {
         "plan.json": config.plan.to_json(indent=2),
@@ -106,47 +116,39 @@ def finished_report(output: Folder, config: TrainerConfig) -> RunReport:
     return report.model_copy(update={"artifact": artifact})
 
 
-def _write_model(
+def _write_weights(
     model: PreTrainedModel | PeftModel,
-    encoder: ChatEncoder,
+    weights: dict[str, torch.Tensor] | None,
     config: TrainerConfig,
-    report: RunReport,
     base: Path,
-    compared_on: Rows,
     local: Path,
-) -> RunReport:
-    """Adapter, whole model, or both, each with all that it takes to use it; the report, with their difference."""
-    settings = config.hyperparameters
-    generation = _generation_config(model, encoder)
+) -> None:
+    """Adapter, whole model, or both."""
+    dtype = DTYPES[config.hyperparameters.precision]
     if config.leaves_adapter:
-        model.save_pretrained(local / ADAPTER_FOLDER)
+        model.save_pretrained(local / ADAPTER_FOLDER, state_dict=weights)
     if config.merges:
         assert isinstance(model, PeftModel)
-        report = report.model_copy(
-            update={"merged_loss_difference": _merge(model, config, base, compared_on, local / MODEL_FOLDER)}
-        )
-    elif config.method == "full":
-        if settings.precision != "fp32":
-            model.to(DTYPES[settings.precision])
-        model.generation_config = generation
-        model.save_pretrained(local / MODEL_FOLDER)
+        adapter = weights or trainable_parameters(model)
+        release_base(model)
+        merge(model, adapter, base, local / MODEL_FOLDER, dtype)
+    if config.method == "full":
+        if weights is None:
+            model.to(dtype)
+        else:
+            weights = {name: value.to(dtype) for name, value in weights.items()}
+        model.save_pretrained(local / MODEL_FOLDER, state_dict=weights)
+
+
+def _write_beside(
+    model: PreTrainedModel | PeftModel, encoder: ChatEncoder, config: TrainerConfig, report: RunReport, local: Path
+) -> None:
+    """All that it takes to use the weights, and to know what they are."""
+    generation = _generation_config(model, encoder)
     for kind in [ADAPTER_FOLDER] * config.leaves_adapter + [MODEL_FOLDER] * config.leaves_model:
         generation.save_pretrained(local / kind)
         encoder.tokenizer.save_pretrained(local / kind)
         (local / kind / "README.md").write_text(model_card(config, report, kind), encoding="utf-8")
-    return report
-
-
-def _merge(model: PeftModel, config: TrainerConfig, base: Path, rows: Rows, folder: Path) -> float:
-    """Write the merged model; by how much its loss is above that of the adapter on the base it was trained on."""
-    settings = config.hyperparameters
-    device, dtype = torch.device(config.device), DTYPES[settings.precision]
-    say("comparing the merged model with its adapter")
-    with torch.autocast(config.device, dtype, enabled=settings.precision != "fp32"):
-        adapted = sample_loss(model, rows, settings.micro_batch_size, device)
-    release_base(model)
-    merge(model, base, folder, dtype)
-    return stored_loss(folder, rows, settings.micro_batch_size, device) - adapted
 
 
 def _generation_config(model: PreTrainedModel | PeftModel, encoder: ChatEncoder) -> GenerationConfig:

@@ -36,7 +36,6 @@ class KeptRows:
         self._of_validation_set = of_validation_set
         self._messages_path = folder / f"{name}.jsonl"
         self._numbers: list[int] = []
-        self._unlocated = 0
         self._said = time.monotonic()
 
     def __enter__(self) -> "KeptRows":
@@ -47,15 +46,12 @@ class KeptRows:
     def __exit__(self, *_: object) -> None:
         self._tokens.close()
         self._messages.close()
-        if self._unlocated:
-            say(f"{self._unlocated} answers are not trained on: the chat template drops or rewrites them")
 
     def keep(self, kept: Kept) -> None:
         """Add one row."""
         assert isinstance(kept.tokens, Tokens)
         example = kept.example
         self._tokens.write(kept.tokens)
-        self._unlocated += kept.tokens.unlocated
         self._messages.write(json.dumps(_conversation(example), ensure_ascii=False) + "\n")
         self._numbers.append(example.number)
         self.rows.add(example, kept.like)

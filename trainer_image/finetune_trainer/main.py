@@ -18,6 +18,7 @@ from finetune_core.contract.environment import (
     TERMINATION_VARIABLE,
 )
 from finetune_core.errors import FinetuneError, InvalidSpec, OutOfMemory, TrainerError, first_line
+from finetune_trainer.processes import is_one_of_several, run_processes
 
 _FOR_A_SHARED_MACHINE = {
     # Idle OpenMP threads sleep instead of spinning: beside another busy process a CPU step is then twice as fast.
@@ -64,9 +65,13 @@ def _run(arguments: list[str]) -> str | None:
 
                     return prepare(PrepareConfig.model_validate_json(config), Path(scratch)).to_json()
                 case ["train"]:
+                    told = TrainerConfig.model_validate_json(config)
+                    gpu = told.plan.gpu
+                    if gpu.per_node * gpu.nodes > 1 and not is_one_of_several():
+                        sys.exit(run_processes(gpu.per_node, gpu.nodes, Path(scratch), _answer_path()))
                     from finetune_trainer.train import train
 
-                    report = train(TrainerConfig.model_validate_json(config), Path(scratch))
+                    report = train(told, Path(scratch))
                     return report and report.to_json()
     except ValidationError as error:
         raise InvalidSpec(f"{CONFIG_VARIABLE}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
@@ -94,12 +99,16 @@ def _fail(error: FinetuneError) -> None:
 
 
 def _answer(text: str) -> None:
-    path = Path(os.environ.get(TERMINATION_VARIABLE, TERMINATION_DEFAULT))
+    path = _answer_path()
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         print(f"the answer could not be written to {path}: {error.strerror}", file=sys.stderr)
         sys.exit(EXIT_FAILED)
+
+
+def _answer_path() -> Path:
+    return Path(os.environ.get(TERMINATION_VARIABLE, TERMINATION_DEFAULT))
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ of a model that was trained in 4 bit on a small card often fits neither the card
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
@@ -16,12 +16,14 @@ from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from finetune_core.errors import ModelUnavailable
 from finetune_trainer.attention import ROW_BY_ROW
-from finetune_trainer.loss import SummedLoss, mean_loss
+from finetune_trainer.group import Group
+from finetune_trainer.loss import WithLoss, mean_loss
 from finetune_trainer.rows import Rows
 from finetune_trainer.stage import say
 
@@ -44,8 +46,16 @@ def refuse_unmergeable(model: PeftModel, base: Path) -> None:
     _layers(model, _stored_in(base))
 
 
-def merge(model: PeftModel, base: Path, folder: Path, dtype: torch.dtype) -> None:
-    """Write the base, with the adapter merged into it, as a whole model in that number format."""
+def merge(model: PeftModel, adapter: Mapping[str, Tensor], base: Path, folder: Path, dtype: torch.dtype) -> None:
+    """Write the base, with the adapter merged into it, as a whole model in that number format.
+
+    Args:
+        model: which layers have an adapter; of its weights nothing is read.
+        adapter: its weights, by their names in the model.
+        base: folder of the base.
+        folder: folder to write to.
+        dtype: the number format.
+    """
     config = AutoConfig.from_pretrained(base)
     config.dtype = dtype
     config.architectures = [type(model.get_base_model()).__name__]  # files of a model without its head name another
@@ -63,7 +73,10 @@ def merge(model: PeftModel, base: Path, folder: Path, dtype: torch.dtype) -> Non
         for number, names in enumerate(groups, start=1):
             say(f"merging the adapter into the base: file {number} of {len(groups)}")
             file = SAFE_WEIGHTS_NAME if len(groups) == 1 else f"model-{number:05d}-of-{len(groups):05d}.safetensors"
-            merged = {name: _merged(files[stored_in[name]].get_tensor(name), layers.get(name), dtype) for name in names}
+            merged = {
+                name: _merged(files[stored_in[name]].get_tensor(name), layers.get(name), adapter, dtype)
+                for name in names
+            }
             save_file(merged, folder / file, metadata={"format": "pt"})
             written |= dict.fromkeys(names, file)
     if len(groups) > 1:
@@ -72,24 +85,27 @@ def merge(model: PeftModel, base: Path, folder: Path, dtype: torch.dtype) -> Non
 
 
 def release_base(model: PeftModel) -> None:
-    """Give the memory of all but the adapter back, whoever still holds the model; it cannot be used any more."""
+    """Give the memory of all but the adapter back, whoever still holds the model; it cannot be used any more.
+
+    Not of a model that is divided over several processes: each has only its share of the base.
+    """
     for parameter in model.parameters():
-        if not parameter.requires_grad:
+        if not parameter.requires_grad and not isinstance(parameter, DTensor):
             parameter.data = torch.empty(0, dtype=parameter.dtype, device=parameter.device)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def sample_loss(model: nn.Module, rows: Rows, micro_batch_size: int, device: torch.device) -> float:
+def sample_loss(model: WithLoss, rows: Rows, micro_batch_size: int, device: torch.device, group: Group) -> float:
     """Mean loss on the first rows, up to ``MEASURED_ROWS``."""
-    batches = rows.micro_batches(range(min(MEASURED_ROWS, len(rows))), micro_batch_size)
-    return mean_loss(SummedLoss(model), batches, device)
+    batches = rows.micro_batches(range(min(MEASURED_ROWS, len(rows))), micro_batch_size, group)
+    return mean_loss(model, batches, device, group)
 
 
 def stored_loss(
     folder: Path, rows: Rows, micro_batch_size: int, device: torch.device, room_bytes: float | None = None
 ) -> float:
-    """``sample_loss`` of a whole model that lies in a folder, as anyone would load it.
+    """``sample_loss`` of a whole model that lies in a folder, as anyone would load it, by this process alone.
 
     Args:
         folder: where it lies.
@@ -109,7 +125,7 @@ def stored_loss(
         use_safetensors=True,
         trust_remote_code=False,
     )
-    return sample_loss(model, rows, micro_batch_size, device)
+    return sample_loss(WithLoss(model), rows, micro_batch_size, device, Group())
 
 
 def _stored_in(base: Path) -> dict[str, str]:
@@ -121,7 +137,15 @@ def _stored_in(base: Path) -> dict[str, str]:
     return weight_map
 
 
-def _layers(model: PeftModel, stored: dict[str, str]) -> dict[str, LoraLayer]:
+class _Adapted(NamedTuple):
+    """A layer with an adapter."""
+
+    path: str
+    """Of its module in the base."""
+    scale: float
+
+
+def _layers(model: PeftModel, stored: dict[str, str]) -> dict[str, _Adapted]:
     """Name of the stored weight -> the layer with an adapter that it belongs to."""
     base = model.get_base_model()
     layers = {}
@@ -135,7 +159,7 @@ def _layers(model: PeftModel, stored: dict[str, str]) -> dict[str, LoraLayer]:
                     f"{names[0]} is not among the base model's stored weights, so nothing can be merged into it: "
                     "set output.export to adapter"
                 )
-            layers[name] = module
+            layers[name] = _Adapted(path, module.scaling["default"])
     return layers
 
 
@@ -150,11 +174,13 @@ def _groups(sizes: dict[str, int]) -> Iterator[list[str]]:
     yield names
 
 
-def _merged(weight: Tensor, layer: LoraLayer | None, dtype: torch.dtype) -> Tensor:
+@torch.no_grad()
+def _merged(weight: Tensor, layer: _Adapted | None, adapter: Mapping[str, Tensor], dtype: torch.dtype) -> Tensor:
+    """The stored weight with what the adapter adds to it; the sum is taken in fp32, and rounded once."""
     if layer is None:
         return weight.to(dtype) if weight.is_floating_point() else weight
-    change = layer.get_delta_weight("default").detach().to("cpu", torch.float32)
-    return (weight.float() + change).to(dtype)
+    down, up = (adapter[f"base_model.model.{layer.path}.lora_{part}.default.weight"].float() for part in "AB")
+    return (weight.float() + (up @ down * layer.scale).cpu()).to(dtype)
 
 
 def _placed(config: PretrainedConfig, device: torch.device, room_bytes: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ masks; the dataset report; a few prompts for samples; and last its own answer, s
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from finetune_core.api.job import ValidationFraction
 from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport
 from finetune_core.data import (
     DatasetReport,
+    Kept,
+    RawRow,
     Rules,
+    available_processes,
     examine,
     summarize,
 )
@@ -106,19 +110,18 @@ def _write_rows(
 ) -> DatasetReport:
     """Both sets' tokens and the sample prompts into ``local``; the report is about the training data."""
     rules = Rules.of(config.dataset_options)
-    encode = encoder.encode
 
     if held_out is not None:
         with KeptRows(local, "validation", of_validation_set=True) as validation:
-            examine(rows_of(held_out), rules.for_validation(), encode=encode, keep=validation.keep).raise_if_refused()
+            _examine(rows_of(held_out), rules.for_validation(), encoder, validation.keep).raise_if_refused()
         with KeptRows(local, "train") as training:
-            report = examine(rows_of(data), rules, encode=encode, validation=validation.exchanges, keep=training.keep)
+            report = _examine(rows_of(data), rules, encoder, training.keep, validation.exchanges)
         chosen = frozenset(range(len(validation.rows)))
         trained = range(len(training.rows))
     else:
         assert isinstance(config.dataset_options.validation, ValidationFraction)
         with KeptRows(local, "all") as validation:
-            report = examine(rows_of(data), rules, encode=encode, keep=validation.keep)
+            report = _examine(rows_of(data), rules, encoder, validation.keep)
         training = validation
         chosen = training.rows.choose_validation(fraction=config.dataset_options.validation.fraction, seed=config.seed)
         split_file(training.tokens_path, chosen, local / VALIDATION_ROWS, local / TRAIN_ROWS)
@@ -132,6 +135,21 @@ def _write_rows(
         labels=training.rows.labels(frozenset() if held_out else chosen),
         examples=list(training.shown(trained, encoder.tokenizer)),
     )
+
+
+def _examine(
+    rows: Iterator[RawRow],
+    rules: Rules,
+    encoder: ChatEncoder,
+    keep: Callable[[Kept], None],
+    validation: Set[bytes] = frozenset(),
+) -> DatasetReport:
+    report = examine(
+        rows, rules, encode=encoder.encode, validation=validation, keep=keep, processes=available_processes()
+    )
+    if unlocated := report.unlocated_answers:
+        say(f"{unlocated:,} answers are not trained on: the chat template drops or rewrites them")
+    return report
 
 
 def _read_config(model: Path, uri: str) -> dict[str, Any]:

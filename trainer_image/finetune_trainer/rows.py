@@ -1,11 +1,11 @@
 """Prepared rows on disk, and the micro-batches that training takes from them."""
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from finetune_core.data import TokenCount
+from finetune_trainer.group import Group
 from finetune_trainer.packing import pack
 from finetune_trainer.template import Tokens
 
@@ -86,15 +88,7 @@ def read_tokens(path: Path, places: Iterable[int] | None = None) -> Iterator[Tok
             yield Tokens(rows.column("input_ids")[place].as_py(), rows.column("mask")[place].as_py())
 
 
-class RowCount(NamedTuple):
-    """Counts of a row without its tokens."""
-
-    length: int
-    supervised: int
-    """Tokens that the loss is on; the first of a row is never predicted."""
-
-
-def read_counts(path: Path) -> Iterator[RowCount]:
+def read_counts(path: Path) -> Iterator[TokenCount]:
     """The rows of an Arrow file in order, one batch in memory at a time."""
     for batch in _batches(path):
         masks = batch.column("mask")
@@ -102,7 +96,7 @@ def read_counts(path: Path) -> Iterator[RowCount]:
         starts = masks.offsets.to_numpy()[:-1] - masks.offsets[0].as_py()
         # No row is empty: its chat template writes something, or its text ends with a token.
         supervised = np.add.reduceat(on, starts, dtype=np.int64) - on[starts]
-        yield from map(RowCount, batch.column("length").to_pylist(), supervised.tolist())
+        yield from map(TokenCount, batch.column("length").to_pylist(), supervised.tolist())
 
 
 def split_file(path: Path, chosen: Set[int], into: Path, others_into: Path) -> None:
@@ -147,6 +141,10 @@ class MicroBatch:
     def supervised_tokens(self) -> int:
         """Tokens that the loss is on."""
         return len(self.targets)
+
+    def without_targets(self) -> "MicroBatch":
+        """The same, with nothing to learn."""
+        return replace(self, predicting=self.predicting[:0], targets=self.targets[:0])
 
     def to(self, device: torch.device | str | int) -> "MicroBatch":
         """The same on another device, as torch or accelerate name it; a card copies while the program goes on."""
@@ -236,21 +234,29 @@ class Rows:
             lengths=lengths,
         )
 
-    def micro_batches(self, numbers: Iterable[int], size: int) -> Iterator[MicroBatch]:
-        """Those rows in micro-batches of ``size`` rows, or, packed, of the tokens of ``size`` longest rows.
+    def micro_batches(self, numbers: Iterable[int], size: int, group: Group) -> list[MicroBatch]:
+        """Of those rows the ones that this process takes, in micro-batches of ``size`` rows.
 
-        The largest comes first: if memory is short, that shows at once. How rows are divided changes nothing in the
-        sum of their gradients.
+        Packed, a micro-batch has room for the tokens of ``size`` longest rows. The largest comes first: if memory is
+        short, that shows at once. Every process has equally many, perhaps with one at the end that teaches nothing.
+        How rows are divided changes nothing in the sum of their gradients.
         """
         chosen = sorted(numbers)
-        lengths = [self._length(number) for number in chosen]
+        shares = group.share([self._length(number) for number in chosen])
+        divided = [self._divided([chosen[place] for place in sorted(share)], size) for share in shares]
+        mine = [self.micro_batch(part) for part in divided[group.rank]]
+        most = max(map(len, divided))
+        return mine + [self.micro_batch(chosen[:1]).without_targets() for _ in range(most - len(mine))]
+
+    def _divided(self, numbers: Sequence[int], size: int) -> list[list[int]]:
+        lengths = [self._length(number) for number in numbers]
         if self._packing:
-            groups = pack(lengths, size * self._longest)
+            parts = pack(lengths, size * self._longest)
         else:
-            by_length = sorted(range(len(chosen)), key=lambda place: (-lengths[place], place))
-            groups = [by_length[start : start + size] for start in range(0, len(chosen), size)]
-        for group in sorted(groups, key=lambda group: -sum(lengths[place] for place in group)):
-            yield self.micro_batch([chosen[place] for place in group])
+            by_length = sorted(range(len(numbers)), key=lambda place: (-lengths[place], place))
+            parts = [by_length[start : start + size] for start in range(0, len(numbers), size)]
+        parts.sort(key=lambda part: -sum(lengths[place] for place in part))
+        return [[numbers[place] for place in part] for part in parts]
 
 
 @lru_cache(maxsize=2)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from finetune_core.api.job import Samples
 from finetune_core.data import Example, Message
-from finetune_trainer.attention import torchs_own_attention
 from finetune_trainer.layout import Chat
+from finetune_trainer.loss import WithLoss
 from finetune_trainer.template import ChatEncoder
 
 
@@ -25,18 +24,17 @@ def choose_prompts(wanted: Samples, prepared: Path) -> list[dict[str, Any]]:
 
 @torch.no_grad()
 def generate(
-    model: nn.Module, encoder: ChatEncoder, prompts: list[Chat], max_new_tokens: int, device: torch.device
+    model: WithLoss, encoder: ChatEncoder, prompts: list[Chat], max_new_tokens: int, device: torch.device
 ) -> list[str]:
     """The model's most likely answer to each prompt (greedy, so that before and after can be compared)."""
     was_training = model.training
     model.eval()
-    with torchs_own_attention(model):
-        answers = [_answer(model, encoder, prompt, max_new_tokens, device) for prompt in prompts]
+    answers = [_answer(model, encoder, prompt, max_new_tokens, device) for prompt in prompts]
     model.train(was_training)
     return answers
 
 
-def _answer(model: nn.Module, encoder: ChatEncoder, prompt: Chat, max_new_tokens: int, device: torch.device) -> str:
+def _answer(model: WithLoss, encoder: ChatEncoder, prompt: Chat, max_new_tokens: int, device: torch.device) -> str:
     tokenizer = encoder.tokenizer
     input_ids = torch.tensor([encoder.prompt(prompt)], device=device)  # (1, prompt tokens)
     output = model.generate(

@@ -1,8 +1,11 @@
 """What the step does now, for whoever watches."""
 
+import os
+
 from finetune_core.contract import format_stage
 
 
 def say(text: str) -> None:
-    """Print it as a line that the operator and ``ftj run`` tell from others."""
-    print(format_stage(text), flush=True)
+    """Print it as a line that the operator and ``ftj run`` tell from others; one of several processes speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        print(format_stage(text), flush=True)

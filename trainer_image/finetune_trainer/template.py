@@ -11,10 +11,10 @@ from typing import Any
 
 from jinja2 import TemplateError
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from finetune_core.data import Example, WrongSchema
+from finetune_core.data import Example, TokenCount, WrongSchema
 from finetune_core.errors import ModelUnavailable, first_line
 from finetune_trainer.layout import Chat, Layout, Outline, Rendering, Span, Template, lay_out, turns
 
@@ -60,6 +60,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     Raises:
         ModelUnavailable: there is none that works without running the repository's own code.
     """
+    from transformers import AutoTokenizer  # brings torch, which encoding does without
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
@@ -76,6 +78,8 @@ class ChatEncoder:
 
     Each row is rendered once, and that text is tokenized as it is. Layouts are found on outlines, which rows share. A
     special token is one where the template writes it; where a row's text says ``<|im_end|>``, it is letters.
+
+    It may be pickled, and then encodes in a process that never loads torch.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, train_on_prompt: bool = False) -> None:
@@ -88,6 +92,9 @@ class ChatEncoder:
         self._special = _any_of({token.content for token in added.values() if token.special})
         self._looked_for = _any_of(_tags(tokenizer.chat_template, self._special))
         self._shared_layout = lru_cache(LAYOUTS_KEPT)(self._layout)
+
+    def __reduce__(self) -> tuple[type["ChatEncoder"], tuple[PreTrainedTokenizerBase, bool]]:
+        return ChatEncoder, (self.tokenizer, self.train_on_prompt)
 
     def encode(self, example: Example) -> Tokens:
         """Tokens and loss mask of a whole example.
@@ -118,6 +125,11 @@ class ChatEncoder:
             if layout.ending and number == len(example.messages) - 1:
                 mask[right:] = [wanted] * (len(mask) - right)
         return Tokens(input_ids, mask, unlocated)
+
+    def count(self, example: Example) -> TokenCount:
+        """The same without the tokens, for whoever has no use for them."""
+        tokens = self.encode(example)
+        return TokenCount(tokens.length, tokens.supervised, tokens.unlocated)
 
     def prompt(self, messages: Chat) -> list[int]:
         """Tokens of a conversation that waits for the assistant's next turn."""

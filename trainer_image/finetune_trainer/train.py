@@ -5,31 +5,36 @@ import resource
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 
-from finetune_core.contract import Progress, RunReport, TrainerConfig, format_progress
+from finetune_core.contract import Progress, RunReport, TrainerConfig
 from finetune_core.errors import DatasetUnavailable, Diverged, InvalidSpec, ModelUnavailable, UploadFailed, blamed_on
-from finetune_storage import fetch, open_folder
+from finetune_storage import Folder, fetch, open_folder
 from finetune_storage.output import clear, refuse_occupied
 from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
-from finetune_trainer.loss import SummedLoss, mean_loss
+from finetune_trainer.group import Group
+from finetune_trainer.loss import WithLoss, mean_loss
+from finetune_trainer.merge import sample_loss
 from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
 from finetune_trainer.samples import choose_prompts, generate
+from finetune_trainer.sharding import like, load_optimizer_state, shard, whole
 from finetune_trainer.stage import say
+from finetune_trainer.state import State
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 
 def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     """Train, export and store a model; resumes from the newest complete checkpoint of the same job and plan.
+
+    Where several processes train together, each calls this; they all give the same answer.
 
     Returns:
         The report, or None when SIGTERM asked to stop: the state is stored, and the same call goes on from there.
@@ -42,25 +47,28 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     stop = _StopRequest()
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InvalidSpec("gpu.type asks for a CUDA card and this machine has none: set gpu.type to cpu")
+    group = Group.join(torch.device(config.device))
+    device = torch.device(config.device, group.local_rank) if config.device == "cuda" else torch.device("cpu")
 
-    with blamed_on(UploadFailed):
-        output = open_folder(config.output)
-        if refuse_occupied(output, config.job_name, config.job_uid, config.overwrite):
-            return finished_report(output, config)
-        clear(output)
+    output = open_folder(config.output)
+    finished = group.on_leader(lambda: _finished_before(output, config))
+    if finished is not None:
+        return finished
 
     # --- model and data -----------------------------------------------------------------------------------------
-    device = torch.device(config.device)
     accelerator = Accelerator(mixed_precision=_mixed_precision(config), cpu=config.device == "cpu")
     torch.manual_seed(settings.seed)
     say("loading the model")
     with blamed_on(ModelUnavailable):
-        base = fetch(config.model, scratch / "base")
+        base = group.on_each_node(lambda: fetch(config.model, scratch / "base"))
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
-    model = load_model(base, config, device)
-    summed_loss = SummedLoss(model)
+    loaded = load_model(base, config, device)
+    model = WithLoss(loaded)
+    sharded = settings.sharding == "full"
+    if sharded:
+        shard(model)
     with blamed_on(DatasetUnavailable):
-        prepared = fetch(config.prepared, scratch / "prepared")
+        prepared = group.on_each_node(lambda: fetch(config.prepared, scratch / "prepared"))
     rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)
     held_out = Rows(prepared / VALIDATION_ROWS, settings.cutoff_length, settings.packing)
     if not len(rows):
@@ -78,7 +86,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     prompts = [prompt["messages"] for prompt in sample_prompts]
 
     # --- optimizer and state ------------------------------------------------------------------------------------
-    weights = trainable_parameters(model)
+    weights = trainable_parameters(loaded)
     optimizer = accelerator.prepare(make_optimizer(list(weights.values()), settings))
     schedule = make_schedule(optimizer.optimizer, settings)
     checkpoints = Checkpoints(
@@ -89,29 +97,35 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     )
 
     def validation_loss() -> float:
-        batches = held_out.micro_batches(range(len(held_out)), settings.micro_batch_size)
+        batches = held_out.micro_batches(range(len(held_out)), settings.micro_batch_size, group)
         with accelerator.autocast():
-            return mean_loss(summed_loss, batches, device)
+            return mean_loss(model, batches, device, group)
 
-    state = _State()
+    state = State()
+    # Sum of the losses since the last progress line, of this process; on the device, so that no step waits for it.
+    window_loss = torch.zeros((), dtype=torch.float64, device=device)
     resumed_from_step = None
     with blamed_on(UploadFailed):
-        restored = checkpoints.newest()
+        restored = group.on_each_node(checkpoints.newest)
     if restored is not None:
         resumed_from_step = restored.step
         say(f"resuming from step {resumed_from_step}")
-        _copy_into(weights, restored.weights)
-        optimizer.load_state_dict(restored.state["optimizer"])
-        schedule.load_state_dict(restored.state["schedule"])
+        _copy_into(weights, restored.weights())
+        saved = restored.state()
+        load_optimizer_state(optimizer.optimizer, saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
         if accelerator.scaler is not None:
-            accelerator.scaler.load_state_dict(restored.state["scaler"])
-        torch.set_rng_state(restored.state["rng"])
-        if config.device == "cuda":
-            torch.cuda.set_rng_state(restored.state["cuda_rng"])
-        state = _State(**restored.state["run"])
+            accelerator.scaler.load_state_dict(saved["scaler"])
+        window_loss += _go_on(saved["processes"], settings.seed, group)
+        state = State(**saved["run"])
         state.window_tokens = 0  # the clock of the speed starts anew
-        del restored  # and with it the files it maps
+        del saved  # and with it the files it maps
+        group.gather(None)
+        if group.local_rank == 0:
+            restored.remove()
     else:
+        if group.size > 1:  # each draws its own dropout
+            torch.manual_seed(settings.seed * 1_000_003 + group.rank)
         if prompts:
             say("writing sample answers before training")
             state.samples_before = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
@@ -120,37 +134,38 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             state.eval_loss_before = validation_loss()
 
     def checkpoint() -> None:
-        state.window_loss = float(window_loss)
         contents = {
-            "optimizer": optimizer.state_dict(),
+            "optimizer": whole(optimizer.state_dict(), keep=group.leads) if sharded else optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "scaler": accelerator.scaler.state_dict() if accelerator.scaler is not None else None,
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state() if config.device == "cuda" else None,
+            "processes": group.gather(_of_this_process(config, window_loss)),
             "run": vars(state),
         }
-        with blamed_on(UploadFailed):
-            checkpoints.save(state.step, weights, contents, state.best_step)
+        values = whole(weights, keep=group.leads)
+        if group.leads:
+            with blamed_on(UploadFailed):
+                checkpoints.save(state.step, values, contents, state.best_step)
 
-    # On the device, so that no step waits for its loss.
-    window_loss = torch.tensor(state.window_loss, dtype=torch.float64, device=device)
     clock = time.monotonic() - state.seconds
     if not state.metrics and state.eval_loss_before is not None:
-        state.log(_progress(config, state, order, eval_loss=state.eval_loss_before))
+        state.log(_progress(config, state, order, eval_loss=state.eval_loss_before), speak=group.leads)
 
     # --- the loop -----------------------------------------------------------------------------------------------
     model.train()
     say("training")
     window_started, window_step = time.monotonic(), state.step
+    saved_at = time.monotonic()
     while state.step < settings.total_steps and not state.stopped_early:
-        micro_batches = list(rows.micro_batches(order.step(state.step), settings.micro_batch_size))
-        supervised = sum(batch.supervised_tokens for batch in micro_batches)
+        micro_batches = rows.micro_batches(order.step(state.step), settings.micro_batch_size, group)
+        supervised = group.total(sum(batch.supervised_tokens for batch in micro_batches))
         for batch in micro_batches:
             with accelerator.autocast():
-                loss = summed_loss(batch.to(device))
+                loss = model(batch.to(device))
             accelerator.backward(loss / supervised)
             window_loss += loss.detach()
             state.window_tokens += batch.tokens
+        if not sharded:
+            group.sum_gradients(weights.values())
         state.window_supervised += supervised
         grad_norm = accelerator.clip_grad_norm_(list(weights.values()), settings.max_grad_norm)
         learning_rate = schedule.get_last_lr()[0]
@@ -167,11 +182,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         eval_loss = None
         if evaluate:
             eval_loss = validation_loss()
-            improved = state.judge(eval_loss, config)
+            improved = state.judge(eval_loss, config.evaluation)
             state.stopped_early = state.stopped_early and not last
         if evaluate or last or state.step % settings.logging_steps == 0:
-            mean = float(window_loss) / state.window_supervised
-            speed = state.window_tokens / max(time.monotonic() - window_started, 1e-9)
+            mean = float(group.sum(window_loss)) / state.window_supervised
+            tokens = group.total(state.window_tokens)
+            speed = tokens / max(time.monotonic() - window_started, 1e-9)
             state.log(
                 _progress(
                     config,
@@ -180,9 +196,10 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
                     loss=mean,
                     eval_loss=eval_loss,
                     learning_rate=learning_rate,
-                    grad_norm=float(grad_norm),
+                    grad_norm=float(whole(grad_norm)),
                     tokens_per_second=speed if state.step > window_step else None,
-                )
+                ),
+                speak=group.leads,
             )
             window_loss.zero_()
             state.window_tokens = state.window_supervised = 0
@@ -195,17 +212,25 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
                     )
             state.train_loss = mean
         finishing = last or state.stopped_early
-        if improved or finishing or stop.requested or state.step % config.checkpoints.every_steps == 0:
+        long_ago = group.leads and time.monotonic() - saved_at >= config.checkpoints.every_seconds
+        stopping, due = group.any(stop.requested, long_ago)
+        if improved or finishing or stopping or due or state.step % config.checkpoints.every_steps == 0:
             checkpoint()
-        if stop.requested and not finishing:
+            saved_at = time.monotonic()
+        if stopping and not finishing:
+            with blamed_on(UploadFailed):
+                checkpoints.wait()
             say(f"stopped at step {state.step}, the state is stored")
             return None
 
     # --- the result ---------------------------------------------------------------------------------------------
+    with blamed_on(UploadFailed):
+        checkpoints.wait()
     if state.best_step is not None and state.best_step != state.step:
         say(f"taking the weights of step {state.best_step}, whose validation loss is the lowest")
+        best_step = state.best_step
         with blamed_on(UploadFailed):
-            _copy_into(weights, checkpoints.load(state.best_step).weights)
+            _copy_into(weights, group.on_each_node(lambda: checkpoints.fetch(best_step)).weights())
     samples = []
     if prompts:
         say("writing sample answers after training")
@@ -233,65 +258,57 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         left_out_rows=rows.left_out,
         versions=_versions(),
     )
-    say("storing the result")
-    report = export(
-        model,
-        encoder,
-        config,
-        report,
-        state.metrics,
-        samples,
-        base=base,
-        prepared=prepared,
-        compared_on=held_out if len(held_out) else rows,
-        output=output,
-        local=scratch / "export",
-    )
+    compared_on = held_out if len(held_out) else rows
+    adapted_loss = None
+    if config.merges:
+        say("comparing the merged model with its adapter")
+        with accelerator.autocast():
+            adapted_loss = sample_loss(model, compared_on, settings.micro_batch_size, device, group)
+    trained = whole(loaded.state_dict() if config.method == "full" else weights, keep=group.leads) if sharded else None
+
+    def store() -> RunReport:
+        say("storing the result")
+        stored = export(
+            loaded,
+            trained,
+            encoder,
+            config,
+            report,
+            state.metrics,
+            samples,
+            base=base,
+            prepared=prepared,
+            compared_on=compared_on,
+            adapted_loss=adapted_loss,
+            device=device,
+            output=output,
+            local=scratch / "export",
+        )
+        with blamed_on(UploadFailed):
+            if not config.checkpoints.keep_after_success:
+                output.delete(config.checkpoint_path)
+            output.delete(f".work/{config.job_uid}")
+        return stored
+
+    answer = group.on_leader(store)
+    group.leave()
+    return answer
+
+
+def _finished_before(output: Folder, config: TrainerConfig) -> RunReport | None:
+    """The report of this job where its model is there already; otherwise the place is made ready.
+
+    Raises:
+        OutputOccupied: another job's model is there.
+    """
     with blamed_on(UploadFailed):
-        if not config.checkpoints.keep_after_success:
-            output.delete(config.checkpoint_path)
-        output.delete(f".work/{config.job_uid}")
-    return report
+        if refuse_occupied(output, config.job_name, config.job_uid, config.overwrite):
+            return finished_report(output, config)
+        clear(output)
+    return None
 
 
-@dataclass
-class _State:
-    """What a run carries from step to step, besides weights and optimizer; stored in every checkpoint."""
-
-    step: int = 0
-    seconds: float = 0.0
-    train_loss: float = math.nan
-    supervised_tokens: int = 0
-    window_loss: float = 0.0
-    window_tokens: int = 0
-    window_supervised: int = 0
-    eval_loss_before: float | None = None
-    best_step: int | None = None
-    best_eval_loss: float | None = None
-    evaluations_without_gain: int = 0
-    stopped_early: bool = False
-    samples_before: list[str] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
-    """The progress lines so far, as JSON."""
-
-    def judge(self, eval_loss: float, config: TrainerConfig) -> bool:
-        """Note a validation loss; whether it is the best so far. Decides early stopping."""
-        evaluation = config.evaluation
-        if self.best_eval_loss is None or eval_loss < self.best_eval_loss - evaluation.min_delta:
-            self.best_step, self.best_eval_loss, self.evaluations_without_gain = self.step, eval_loss, 0
-            return True
-        self.evaluations_without_gain += 1
-        patience = evaluation.early_stopping_patience
-        self.stopped_early = 0 < patience <= self.evaluations_without_gain
-        return False
-
-    def log(self, progress: Progress) -> None:
-        """One progress line, on standard output and in the metrics."""
-        self.metrics.append(progress.to_json())
-        print(format_progress(progress), flush=True)
-
-
-def _progress(config: TrainerConfig, state: _State, order: Order, **measured: float | None) -> Progress:
+def _progress(config: TrainerConfig, state: State, order: Order, **measured: float | None) -> Progress:
     return Progress(
         step=state.step,
         total_steps=config.hyperparameters.total_steps,
@@ -322,7 +339,25 @@ def _mixed_precision(config: TrainerConfig) -> str:
 def _copy_into(weights: dict[str, torch.nn.Parameter], values: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for name, parameter in weights.items():
-            parameter.copy_(values[name])
+            parameter.copy_(like(values[name], parameter))
+
+
+def _of_this_process(config: TrainerConfig, window_loss: torch.Tensor) -> dict[str, Any]:
+    """What each process has of its own: the generators that dropout draws from, and the losses not yet logged."""
+    cuda = torch.cuda.get_rng_state() if config.device == "cuda" else None
+    return {"rng": torch.get_rng_state(), "cuda_rng": cuda, "window_loss": float(window_loss)}
+
+
+def _go_on(saved: list[dict[str, Any]], seed: int, group: Group) -> float:
+    """Take up what this process had; the losses not yet logged. Where there were others, dropout begins anew."""
+    if len(saved) != group.size:
+        torch.manual_seed(seed * 1_000_003 + group.rank)
+        return sum(process["window_loss"] for process in saved) if group.leads else 0.0
+    mine = saved[group.rank]
+    torch.set_rng_state(mine["rng"])
+    if mine["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(mine["cuda_rng"])
+    return float(mine["window_loss"])
 
 
 def _peak_memory(config: TrainerConfig) -> int:

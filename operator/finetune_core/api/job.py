@@ -20,6 +20,7 @@ FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages"
 Precision = Literal["bf16", "fp16", "fp32"]
 Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
+Sharding = Literal["none", "full"]
 Preset = Literal["conservative", "recent"]
 Export = Literal["adapter", "merged", "both"]
 
@@ -205,6 +206,7 @@ class Checkpoints(ApiModel):
     """Saved states that an interrupted run resumes from."""
 
     every_steps: Count = Field(default=100, description="Save every so many optimizer steps.")
+    every_seconds: Count = Field(default=1800, description="And when the last one is so long ago.")
     keep: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="Keep the newest so many.")
     keep_after_success: bool = Field(default=False, description="Keep them beside the finished model.")
 

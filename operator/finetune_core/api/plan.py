@@ -5,13 +5,15 @@ from typing import Literal
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Precision, Scheduler
+from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Precision, Scheduler, Sharding
 
 
 class PlannedGpu(ApiModel):
     """The card the plan is for."""
 
     type: str = Field(description="Its name in the catalogue.")
+    per_node: int = Field(default=1, description="Cards of each pod.")
+    nodes: int = Field(default=1, description="Pods that train together.")
     memory_bytes: int = Field(description="Usable memory of one card, as its driver reports it.")
 
 
@@ -92,6 +94,9 @@ class ResolvedHyperparameters(ApiModel):
     master_weights: MasterWeights | None = Field(default=None, description="full only: what the optimizer updates.")
     activation_checkpointing: bool = Field(description="Whether activations are computed again instead of kept.")
     train_on_prompt: bool = Field(description="Whether the prompt's tokens are supervised too.")
+    sharding: Sharding = Field(
+        default="none", description="full: weights, gradients and optimizer states are divided over the GPUs."
+    )
     logging_steps: int = Field(description="Optimizer steps between two progress lines.")
     evaluation_steps: int = Field(description="Optimizer steps between two evaluations.")
     lora: ResolvedLora | None = None

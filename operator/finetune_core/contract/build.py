@@ -16,7 +16,7 @@ Role = Literal["model", "dataset", "validation", "output"]
 
 PlaceOf = Callable[[Location, Role], Place]
 
-HOW_NOT_WHAT = {"micro_batch_size", "gradient_accumulation_steps", "activation_checkpointing", "packing"}
+HOW_NOT_WHAT = {"micro_batch_size", "gradient_accumulation_steps", "activation_checkpointing", "packing", "sharding"}
 """Settings that change what a step costs and not what it learns: its rows, as many as the effective batch, stay."""
 
 

@@ -17,6 +17,13 @@ DEFAULT_DATASET_LIMIT_BYTES = 4 * 2**30
 INTERNAL_HOSTS_VARIABLE = "FINETUNE_INTERNAL_HOSTS"
 """Hosts, by name or address and separated by commas, that https may read though their addresses are internal ones."""
 
+NODES_VARIABLE = "FINETUNE_NODES"
+"""How many nodes train together, where it is more than one."""
+NODE_RANK_VARIABLE = "FINETUNE_NODE_RANK"
+"""Which of them this is, from 0; 0 speaks for all."""
+RENDEZVOUS_VARIABLE = "FINETUNE_RENDEZVOUS"
+"""host:port of node 0, where they meet."""
+
 EXIT_FAILED = 1
 """The step failed; the termination message says why."""
 EXIT_TERMINATED = 143

@@ -9,6 +9,7 @@ from finetune_core.api.job import Checkpoints, Evaluation, Export, Method
 from finetune_core.api.plan import Plan, ResolvedHyperparameters
 from finetune_core.contract.place import Place
 from finetune_core.contract.prepare import PrepareReport
+from finetune_core.contract.progress import Number
 from finetune_core.errors import InvalidSpec
 
 
@@ -91,7 +92,7 @@ class RunReport(ApiModel):
     train_loss: float
     eval_loss_before: float | None = None
     eval_loss: float | None = Field(default=None, description="Validation loss of the exported weights.")
-    merged_loss_difference: float | None = Field(
+    merged_loss_difference: Number | None = Field(
         default=None, description="Loss of the merged model less that of the adapter on the base it was trained on."
     )
     supervised_tokens: int

@@ -21,7 +21,7 @@ The whole of it, as the prepare step calls it::
 A bad row is never an error. A few thousand rows are held at a time, and of each about 300 bytes of digests.
 """
 
-from finetune_core.data.estimate import estimate_tokens
+from finetune_core.data.estimate import TokenCount, estimate_tokens
 from finetune_core.data.examine import Kept, Rejected, Rules, examine
 from finetune_core.data.example import (
     Example,
@@ -53,6 +53,7 @@ __all__ = [
     "ShownRow",
     "SplitRows",
     "Sufficiency",
+    "TokenCount",
     "Tokenized",
     "ToolCall",
     "WrongSchema",

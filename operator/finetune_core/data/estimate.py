@@ -25,6 +25,7 @@ class TokenCount(NamedTuple):
 
     length: int
     supervised: int
+    unlocated: int = 0
 
 
 def estimate_tokens(text: str) -> int:

@@ -17,9 +17,11 @@ from finetune_core.data.checks import (
     DEFAULT_THRESHOLDS,
     Check,
     Context,
+    Named,
     Numbers,
     common_pieces,
 )
+from finetune_core.data.estimate import estimate
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
 from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
@@ -37,7 +39,8 @@ _CHUNK = 1_000
 """Rows that are looked at together. The first of them also tell which text is a prompt's."""
 
 _CHUNKS_ALONE = 10
-"""Looking at so many takes about as long as it does to start other processes."""
+_CHUNKS_ALONE_ENCODING = 2
+"""Looking at so many takes about as long as it does to start other processes; tokenizing is most of it."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,12 @@ def examine(
         rows: as from ``read_rows``.
         rules: format, policies and limits.
         encode: tokenizes with the real chat template, and may raise WrongSchema for a row that the template refuses;
-            without it, lengths are estimated.
+            without it, lengths are estimated. With several processes it is pickled, and so is what it gives.
         validation: ``exchange_digest`` of each row of a validation set, for none of them to be trained on.
         keep: called with each good row, in order.
         reject: called with each row that is left out, in order.
-        processes: how many look at rows; more than one are started only for more than 10,000 rows.
+        processes: how many look at rows; more than one are started only for more than 10,000 rows, or 2,000 with
+            ``encode``.
 
     Raises:
         InvalidSpec: the rules contradict each other or the format.
@@ -134,12 +138,13 @@ def examine(
         thresholds={**DEFAULT_THRESHOLDS, **rules.thresholds},
         common=common_pieces(_examples(opening, format, rules.columns)),
     )
-    examination = _Examination(rules, context, format, encode)
-    inspector = Inspector(context, examination.policies, format.name, rules.columns)
+    examination = _Examination(rules, context, format)
+    inspector = Inspector(context, examination.policies, format.name, rules.columns, encode or estimate)
+    alone = None if processes == 1 else _CHUNKS_ALONE_ENCODING if encode else _CHUNKS_ALONE
 
     def used() -> Iterator[Tokenized]:
         # The one pass: it runs as the statistics draw on it.
-        for chunk, inspection in _inspected(chain([opening], chunks), inspector, processes):
+        for chunk, inspection in _inspected(chain([opening], chunks), inspector, alone, processes):
             for verdict in examination.judge(chunk, inspection):
                 if isinstance(verdict, Rejected):
                     reject(verdict)
@@ -161,6 +166,7 @@ def examine(
         refused=not examination.used_rows or any(found.policy == "enforce" for found in findings),
         findings=findings,
         statistics=statistics,
+        unlocated_answers=examination.unlocated_answers,
         sufficient=judge(examination.used_rows, rules.task),
     )
 
@@ -190,9 +196,11 @@ def _examples(rows: Chunk, format: Format, columns: Mapping[str, str]) -> Iterat
                 yield to_example(row.number, row.value, format, columns)
 
 
-def _inspected(chunks: Iterator[Chunk], inspector: Inspector, processes: int) -> Iterator[tuple[Chunk, Inspection]]:
-    """Each chunk with what is seen in its readable rows, in order."""
-    for chunk in islice(chunks, None if processes == 1 else _CHUNKS_ALONE):
+def _inspected(
+    chunks: Iterator[Chunk], inspector: Inspector, alone: int | None, processes: int
+) -> Iterator[tuple[Chunk, Inspection]]:
+    """Each chunk with what is seen in its readable rows, in order; so many of them, or all, in this process."""
+    for chunk in islice(chunks, alone):
         yield chunk, inspector(_readable(chunk))
     first = next(chunks, None)
     if first is None:
@@ -232,15 +240,12 @@ class _Tally:
 class _Examination:
     """The checks at work on one dataset: what rows are, given what was seen in each and in those before it."""
 
-    def __init__(
-        self, rules: Rules, context: Context, format: Format, encode: Callable[[Example], Tokenized] | None
-    ) -> None:
-        self.rows = self.used_rows = 0
+    def __init__(self, rules: Rules, context: Context, format: Format) -> None:
+        self.rows = self.used_rows = self.unlocated_answers = 0
         self.policies = {check.code: _policy(check, rules.quality) for check in CHECKS}
         self._rules = rules
         self._context = context
         self._format = format
-        self._encode = encode
         self._rejecting = {code for code, policy in self.policies.items() if policy in ("enforce", "drop")}
         self._tallies = {check.code: _Tally(check) for check in CHECKS}
         active = [check for check in CHECKS if self.policies[check.code] != "ignore"]
@@ -265,10 +270,10 @@ class _Examination:
             if warnings and warnings[-1][0] in self._rejecting:
                 yield self._reject(row, *warnings[-1])
                 continue
-            try:
-                tokens = self._encode(self._read(row)) if self._encode else inspection.lengths[place]
-            except WrongSchema as problem:
-                yield self._reject(row, "wrong-schema", str(problem))
+            tokens = inspection.tokens[place]
+            assert tokens is not None
+            if isinstance(tokens, str):
+                yield self._reject(row, "wrong-schema", tokens)
                 continue
             warnings = [*warnings, *self._of_tokens(tokens)]
             if warnings and warnings[-1][0] in self._rejecting:
@@ -280,6 +285,7 @@ class _Examination:
                 if (fact := inspection.counted[code][place]) is not None:
                     add(fact)
             self.used_rows += 1
+            self.unlocated_answers += tokens.unlocated
             yield Kept(row, tokens, like.get(place, 0), self._read)
 
     def findings(self) -> list[Finding]:
@@ -290,9 +296,10 @@ class _Examination:
             if tally.count
         ]
         of_the_set = [
-            _finding(check, self.policies[check.code], 1, [], message)
+            _finding(check, self.policies[check.code], len(rows) or 1, rows[:_ROWS_LISTED], message)
             for check, set_check in self._set_checks
-            if (message := set_check.judge(self.used_rows)) is not None
+            if (seen := set_check.judge(self.used_rows)) is not None
+            for message, rows in [seen if isinstance(seen, Named) else (seen, [])]
         ]
         return of_rows + of_the_set
 

@@ -65,6 +65,11 @@ class Tokenized(Protocol):
         """Tokens that the loss is taken on."""
         ...
 
+    @property
+    def unlocated(self) -> int:
+        """Answers that the loss leaves out, since the chat template drops or rewrites them."""
+        ...
+
 
 def question_digest(example: Example) -> bytes:
     """16 bytes that are equal where the user says the same; the split keeps such rows on one side."""

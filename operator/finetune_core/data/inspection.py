@@ -1,6 +1,6 @@
 """What is seen in rows that needs no other rows: the part of the examination that any process can do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy as np
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import DatasetFormat
 from finetune_core.data.checks import CHECKS, Context, Facts
-from finetune_core.data.estimate import TokenCount, estimate
-from finetune_core.data.example import Example, WrongSchema
+from finetune_core.data.estimate import estimate
+from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import named, to_example
 
 Readable = tuple[int, Mapping[str, Any]]
@@ -33,12 +33,15 @@ class Inspection:
     """``Comparison.facts`` of the rows."""
     counted: dict[FindingCode, list[Any]] = field(default_factory=dict)
     """``SetCheck.fact`` of each row."""
-    lengths: list[TokenCount] = field(default_factory=list)
-    """Estimated, where there is no tokenizer."""
+    tokens: list[Tokenized | str | None] = field(default_factory=list)
+    """Of each row, or why the chat template does not accept it; None where a check of the row alone rejects it."""
 
 
 class Inspector:
-    """The format, the checks of single rows, and the facts that the other checks need; it travels to processes."""
+    """The format, the checks of single rows, what tokenizes them, and the facts that the other checks need.
+
+    It travels to processes, and ``encode`` with it.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,9 @@ class Inspector:
         policies: Mapping[FindingCode, Policy],
         format: DatasetFormat,
         columns: Mapping[str, str],
+        encode: Callable[[Example], Tokenized] = estimate,
     ) -> None:
-        self._made_of = (context, policies, format, columns)
+        self._made_of = (context, policies, format, columns, encode)
         self._format = named(format)
         self._columns = columns
         active = [check for check in CHECKS if policies[check.code] != "ignore"]
@@ -59,14 +63,14 @@ class Inspector:
         self._facts = [(check.code, check.comparison(context).facts) for check in active if check.comparison]
         of_sets = [(check.code, check.dataset(context).fact) for check in active if check.dataset]
         self._counts = [(code, fact) for code, fact in of_sets if fact]
-        self._estimates = not context.exact
+        self._encode = encode
 
     def __reduce__(self) -> tuple[type["Inspector"], tuple[Any, ...]]:
         return Inspector, self._made_of
 
     def __call__(self, rows: Sequence[Readable]) -> Inspection:
         """Look at a chunk."""
-        inspection = Inspection()
+        inspection = Inspection(tokens=[None] * len(rows))
         examples = [_UNREAD] * len(rows)
         for place, (number, value) in enumerate(rows):
             try:
@@ -79,6 +83,8 @@ class Inspector:
                     inspection.found.setdefault(place, []).append((code, message))
                     if rejects:
                         break
+            else:
+                inspection.tokens[place] = self._tokenized(example)
         read = [place for place, example in enumerate(examples) if example.number]
         for code, facts_of in self._facts:
             facts = facts_of([examples[place] for place in read])
@@ -86,6 +92,10 @@ class Inspector:
             inspection.compared[code][read] = facts
         for code, count in self._counts:
             inspection.counted[code] = [count(example) if example.number else None for example in examples]
-        if self._estimates:
-            inspection.lengths.extend(map(estimate, examples))
         return inspection
+
+    def _tokenized(self, example: Example) -> Tokenized | str:
+        try:
+            return self._encode(example)
+        except WrongSchema as problem:
+            return str(problem)

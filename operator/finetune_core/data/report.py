@@ -62,6 +62,10 @@ class DatasetReport(ApiModel):
     refused: bool = Field(description="An enforced check failed, or no row is left.")
     findings: list[Finding]
     statistics: DataStatistics
+    unlocated_answers: int = Field(
+        default=0,
+        description="Answers in used rows that are not trained on, since the chat template drops or rewrites them.",
+    )
     sufficient: Sufficiency
     labels: list[LabelCount] = Field(
         default_factory=list, description="Where the answers are labels, their training rows; most first."

@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from finetune_core.errors import OutOfMemory
+
+_SIZE_BYTES = 8
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -36,6 +38,7 @@ class Workers(Generic[Chunk, Result]):
     """Processes that call ``worker`` with chunk after chunk; worker, chunks and results are pickled."""
 
     def __init__(self, count: int, worker: Callable[[Chunk], Result]) -> None:
+        packed = _packed(worker)
         self._processes = [
             # A process of its own group leaves it to this one what Ctrl-C means.
             subprocess.Popen(
@@ -47,11 +50,10 @@ class Workers(Generic[Chunk, Result]):
             for _ in range(count)
         ]
         self._free: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        for process in self._processes:
-            self._send(process, worker)
-            self._free.put(process)
         # A thread waits for each process, which takes no time of this one.
         self._threads = ThreadPoolExecutor(count)
+        for process in self._processes:
+            self._threads.submit(self._start, process, packed)
 
     def __enter__(self) -> "Workers[Chunk, Result]":
         return self
@@ -73,35 +75,53 @@ class Workers(Generic[Chunk, Result]):
         Raises:
             OutOfMemory: a process was killed.
         """
-        under_way: deque[Future[Result]] = deque()
+        under_way: deque[Future[bytes]] = deque()
         for chunk in chunks:
             under_way.append(self._threads.submit(self._work, chunk))
             if len(under_way) > 2 * len(self._processes):
-                yield under_way.popleft().result()
+                yield self._result(under_way.popleft())
         for future in under_way:
-            yield future.result()
+            yield self._result(future)
 
-    def _work(self, chunk: Chunk) -> Result:
-        process = self._free.get()
-        self._send(process, chunk)
-        assert process.stdout is not None
+    def _start(self, process: "subprocess.Popen[bytes]", packed_worker: bytes) -> None:
         try:
-            result: Result | BaseException = pickle.load(process.stdout)
-        except EOFError as error:
-            raise _died(process) from error
-        self._free.put(process)
+            _send(process, packed_worker)
+        finally:
+            self._free.put(process)
+
+    def _work(self, chunk: Chunk) -> bytes:
+        process = self._free.get()
+        try:
+            _send(process, _packed(chunk))
+            assert process.stdout is not None
+            size = int.from_bytes(process.stdout.read(_SIZE_BYTES), "little")
+            packed = process.stdout.read(size)
+            if not size or len(packed) < size:
+                raise _died(process)
+            return packed
+        finally:
+            self._free.put(process)  # a dead one too: a thread that waited for it would wait for ever
+
+    @staticmethod
+    def _result(future: "Future[bytes]") -> Result:
+        # Those that wait for their turn stay packed: tokens take a ninth of the memory so.
+        result: Result | BaseException = pickle.loads(future.result())
         if isinstance(result, BaseException):
             raise result
         return result
 
-    @staticmethod
-    def _send(process: "subprocess.Popen[bytes]", value: object) -> None:
-        assert process.stdin is not None
-        try:
-            pickle.dump(value, process.stdin, pickle.HIGHEST_PROTOCOL)
-            process.stdin.flush()
-        except BrokenPipeError as error:
-            raise _died(process) from error
+
+def _packed(value: object) -> bytes:
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def _send(process: "subprocess.Popen[bytes]", packed: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(packed)
+        process.stdin.flush()
+    except BrokenPipeError as error:
+        raise _died(process) from error
 
 
 def _died(process: "subprocess.Popen[bytes]") -> Exception:
@@ -120,17 +140,21 @@ def work() -> None:
     """What each process does."""
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what anything prints is no answer
-    gc.disable()  # rows and what is seen in them hold no cycles; looking for some takes a twentieth of the time
-    worker = pickle.load(asked)
-    while True:
-        try:
-            chunk = pickle.load(asked)
-        except EOFError:
-            return
-        result: Any
-        try:
-            result = worker(chunk)
-        except Exception as error:  # it is the other side's to handle
-            result = error
-        pickle.dump(result, answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+    gc.disable()  # looking for cycles while rows come and go takes a twentieth of the time
+    with suppress(EOFError):
+        worker = pickle.load(asked)
+        gc.freeze()
+        while True:
+            packed = _answer(worker, asked)
+            answers.write(len(packed).to_bytes(_SIZE_BYTES, "little"))
+            answers.write(packed)
+            answers.flush()
+            gc.collect()  # chat templates that refuse rows leave some; now it is quick, for there is little else
+
+
+def _answer(worker: Callable[[Any], Any], asked: BinaryIO) -> bytes:
+    chunk = pickle.load(asked)
+    try:
+        return _packed(worker(chunk))
+    except Exception as error:  # it is the other side's to handle
+        return _packed(error)

@@ -19,7 +19,7 @@ LEFT_OUT = [
     for extra in ("trainer", "operator")
     for name in (requirement.partition(">")[0] for requirement in PROJECT["optional-dependencies"][extra])
 ]
-ADVICE = "ftj: training on this machine needs the trainer: pip install 'finetune-operator[trainer]'\n"
+ADVICE = "needs the trainer: pip install 'finetune-operator[trainer]'\n"
 
 
 def ftj_without(missing: list[str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -55,8 +55,13 @@ def test_what_trains_nothing_works(folder: Path, arguments: tuple[str, ...]) -> 
 @pytest.mark.parametrize("missing", [LEFT_OUT, ["torch"], ["boto3"], ["pyarrow"], ["peft"]], ids=str)
 def test_training_says_what_to_install(folder: Path, missing: list[str]) -> None:
     ended = ftj_without(missing, folder, "run", "job.yaml")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", ADVICE)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"ftj: training on this machine {ADVICE}")
     assert not (folder / "cache").exists()
+
+
+def test_a_tokenizer_says_what_to_install(folder: Path) -> None:
+    ended = ftj_without(LEFT_OUT, folder, "lint", "rows.jsonl", "--tokenizer", "hf://Qwen/Qwen2.5-7B-Instruct")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"ftj: --tokenizer {ADVICE}")
 
 
 @pytest.mark.parametrize(

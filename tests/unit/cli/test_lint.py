@@ -1,10 +1,12 @@
 """``ftj lint`` as a person at a terminal meets it."""
 
 import gzip
+import importlib.util
 import json
 
 import pytest
 import typer
+from command import refusal
 from typer.testing import CliRunner
 
 from finetune_cli.lint import lint
@@ -120,6 +122,29 @@ def test_the_cutoff_decides_what_is_too_long(tmp_path):
     assert "over-length" not in run(path).stdout
     found = run(path, "--cutoff-length", "64").stdout
     assert "over-length  kept: 12 rows, 1, 2, 3, 4, 5, 6, 7, 8 and 4 more" in found
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the trainer is not installed")
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("", "'' is not a location: write hf://org/name"),
+        ("base-model", "'base-model' is not a location: write hf://org/name"),
+        ("file:///no/such/model", "nothing lies at /no/such/model: check the path"),
+        ("hf://org/name", "hf://org/name is not whole in the cache"),
+        ("hf://datasets/org/name", "hf://datasets/org/name is a dataset, where a model is needed: write hf://org/name"),
+        ("https://example.com/model", "https://example.com/model can only be a dataset: write hf://org/name"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_had_ends_it_in_one_line(data, uri, message):
+    assert refusal(data.parent, 2, "lint", data, "--tokenizer", uri).startswith(message)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the trainer is not installed")
+def test_a_folder_without_a_tokenizer_is_named(data, tmp_path):
+    (tmp_path / "model").mkdir()
+    said = refusal(tmp_path, 2, "lint", data, "--tokenizer", (tmp_path / "model").as_uri())
+    assert said.startswith(f"{tmp_path}/model: no tokenizer could be read there")
 
 
 def test_rows_of_the_validation_set_are_found(data, tmp_path):

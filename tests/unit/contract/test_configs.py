@@ -1,6 +1,7 @@
 """What crosses the pod border arrives as it was sent, and fits where it has to."""
 
 import json
+import math
 from typing import get_args
 
 import pytest
@@ -114,6 +115,13 @@ def _name(model: ApiModel) -> str:
 @pytest.mark.parametrize("indent", [None, 2])
 def test_it_arrives_as_it_was_sent(sent: ApiModel, indent: int | None) -> None:
     assert type(sent).model_validate_json(sent.to_json(indent)) == sent
+
+
+def test_a_merged_model_whose_loss_is_no_number_is_reported_as_that() -> None:
+    sent = RUN_REPORT.model_copy(update={"merged_loss_difference": math.nan})
+    arrived = RunReport.model_validate_json(sent.to_json()).merged_loss_difference
+    assert arrived is not None
+    assert math.isnan(arrived)
 
 
 @pytest.mark.parametrize("sent", SENT, ids=_name)

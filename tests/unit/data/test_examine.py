@@ -30,6 +30,7 @@ from finetune_core.errors import DatasetRefused, InvalidSpec
 class Tokens:
     length: int
     supervised: int
+    unlocated: int = 0
 
 
 def alpaca(number: int, question: str = "", answer: str = "", **fields: object) -> RawRow:
@@ -238,6 +239,24 @@ def test_a_row_that_the_chat_template_refuses_is_of_the_wrong_schema():
     assert "knows no system prompt" in finding.message
 
 
+def test_a_row_that_is_left_out_anyway_is_not_blamed_on_the_chat_template():
+    def encode(example: Example) -> Tokens:
+        if example.number in (8, 9):
+            raise WrongSchema("the chat template knows no system prompt")
+        return Tokens(1, 1)
+
+    findings = examine(rows(alpaca(8, answer=" "), alpaca(9, "问题3", "Answer 3.")), encode=encode).findings
+    assert {found.code: found.rows for found in findings} == {"empty-output": [8], "exact-duplicate": [9]}
+
+
+def test_answers_that_the_chat_template_drops_are_counted_in_the_rows_that_are_used():
+    def encode(example: Example) -> Tokens:
+        return Tokens(9, 0 if example.number == 5 else 3, unlocated=2 if example.number < 8 else 0)
+
+    report = examine(rows(alpaca(4, answer=" ")), encode=encode)
+    assert report.unlocated_answers == 2 * len({1, 2, 3, 6, 7})
+
+
 def test_a_pilot_reads_little_more_than_its_rows():
     source = iter(rows(alpaca(2, answer=" "), RawRow(60, None, "not JSON"), total=1000))
     report = examine(source, Rules(max_rows=50))
@@ -297,6 +316,7 @@ def test_the_report_reads_as_the_public_contract_says():
     assert set(written) == {
         "rows", "usedRows", "rejectedRows", "format", "formatReason", "encoding", "refused", "findings", "statistics",
         "sufficient",
+        "unlocatedAnswers",
         "labels",
         "examples",
     }  # fmt: skip

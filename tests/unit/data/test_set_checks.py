@@ -136,7 +136,7 @@ def topics(language: str, *shares: int) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize(("language", "word"), [("English", "refun"), ("Chinese", "退")])
+@pytest.mark.parametrize(("language", "word"), [("English", "refund"), ("Chinese", "退")])
 def test_a_topic_that_most_questions_name_is_found(language, word):
     message = found(topics(language, 80, 15, 5))["topic-imbalance"]
     assert f"80% of the questions are about {word!r}" in message

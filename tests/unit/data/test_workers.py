@@ -53,9 +53,32 @@ def test_a_killed_process_is_told_as_want_of_memory() -> None:
         list(workers.map([int(signal.SIGKILL)]))
 
 
+def test_nobody_waits_for_those_that_were_killed() -> None:
+    with (
+        Workers[int, None](2, signal.raise_signal) as workers,
+        pytest.raises(OutOfMemory, match="allow more memory"),
+    ):
+        list(workers.map([int(signal.SIGKILL)] * 9))
+
+
 def test_any_other_end_is_a_defect() -> None:
     with Workers[int, None](1, os._exit) as workers, pytest.raises(RuntimeError, match="ended with 3"):
         list(workers.map([3]))
+
+
+class EndsAtOnce:
+    """A worker that no process can unpack."""
+
+    def __reduce__(self) -> object:
+        return os._exit, (4,)
+
+    def __call__(self, chunk: int) -> int:
+        return chunk
+
+
+def test_one_that_cannot_begin_is_told_and_not_waited_for() -> None:
+    with Workers[int, int](2, EndsAtOnce()) as workers, pytest.raises(RuntimeError, match="ended with 4"):
+        list(workers.map(range(9)))
 
 
 def test_nothing_is_left_however_it_ends() -> None:

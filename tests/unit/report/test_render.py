@@ -99,6 +99,13 @@ def text_of(html: str) -> str:
     return " ".join(read(html).text.split())
 
 
+def test_answers_that_are_not_trained_on_are_told() -> None:
+    assert "answers not trained on 1,234 the chat template" in text_of(
+        page(dataset=DATASET | {"unlocatedAnswers": 1_234})
+    )
+    assert "answers not trained on" not in text_of(page(dataset=DATASET | {"unlocatedAnswers": 0}))
+
+
 @pytest.mark.parametrize(
     "html",
     [page(), page(plan=plan_of("gpu.type=A100-80GB")), page(title=EVIL, samples=[], metrics=[])],

@@ -10,7 +10,7 @@ from typing import cast
 from finetune_core.api.findings import ThresholdCode
 from finetune_core.data.checks.amount import TOO_FEW_SAMPLES
 from finetune_core.data.checks.balance import TOPIC_IMBALANCE
-from finetune_core.data.checks.base import Check, Comparison, Context, Facts, Numbers, SetCheck, Severity
+from finetune_core.data.checks.base import Check, Comparison, Context, Facts, Named, Numbers, SetCheck, Severity
 from finetune_core.data.checks.belonging import UNRELATED_OUTPUT
 from finetune_core.data.checks.diversity import REPEATED_OPENING
 from finetune_core.data.checks.duplicates import CONFLICTING_OUTPUT, EXACT_DUPLICATE, VALIDATION_LEAK
@@ -36,6 +36,7 @@ __all__ = [
     "Comparison",
     "Context",
     "Facts",
+    "Named",
     "Numbers",
     "SetCheck",
     "Severity",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +53,19 @@ class Comparison:
     """What is wrong with the row then, with ``{}`` for the earlier row's number."""
 
 
+class Named(NamedTuple):
+    """What is wrong with some rows of a dataset, which only the dataset shows."""
+
+    message: str
+    rows: list[int]
+
+
 @dataclass(frozen=True)
 class SetCheck:
     """A check of the dataset as a whole."""
 
-    judge: Callable[[int], str | None]
-    """Says what is wrong with the dataset, given the number of usable rows, or None."""
+    judge: Callable[[int], str | Named | None]
+    """Says what is wrong with the dataset, or with rows of it, given the number of usable rows; or None."""
     fact: Callable[[Example], Any] | None = None
     """What counts of a row, or None if nothing does; as a RowCheck, it runs in any process."""
     add: Callable[[Any], None] | None = None

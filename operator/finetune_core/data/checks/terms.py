@@ -1,7 +1,8 @@
 """What a text is about: its words, without those that every text has."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
@@ -14,7 +15,7 @@ _CHARACTERS = 2_000
 """More of a text tells no more about it."""
 _TERMS = 6_000
 """More take long and are of few texts each."""
-_STEM = 5
+STEM = 5
 """Letters: refund, refunds, refunded are one word."""
 _LATIN = re.compile(r"[a-z\u00df-\u024f\u0400-\u04ff]{3,}")
 _CHINESE = re.compile("[\u3400-\u9fff]+")
@@ -28,7 +29,7 @@ _COMMON_ENGLISH = (
     "question answer following write explain describe don doesn isn won didn aren wasn couldn shouldn thank thanks "
     "hello dear for"
 )
-_FUNCTION_WORDS = frozenset(word[:_STEM] for word in _COMMON_ENGLISH.split())
+_FUNCTION_WORDS = frozenset(word[:STEM] for word in _COMMON_ENGLISH.split())
 _FUNCTION_SIGNS = frozenset(
     "的了是在我你您他她它们們这那這哪个個么麼什怎如何为為吗嗎呢吧啊呀哦请請问問可以能会會要想有没沒不也都就还還和与"
     "與或及但而且被把给給让讓对對从從到将將于於其之所因此则則很太最更一二三四五六七八九十几多少些每各该該应應需得地"
@@ -38,13 +39,23 @@ _FUNCTION_SIGNS = frozenset(
 
 def words(text: str) -> list[str]:
     """Its content words, each once: stems of words, pairs of Chinese characters."""
+    return stems(whole_words(text))
+
+
+def stems(words: Iterable[str]) -> list[str]:
+    """Each once."""
+    return list(dict.fromkeys(word[:STEM] for word in words))
+
+
+@lru_cache(maxsize=32)
+def whole_words(text: str) -> tuple[str, ...]:
+    """The same before they are cut to stems, as often as they are there; two checks ask for them in turn."""
     text = lowered(text[:_CHARACTERS])
-    found = [word[:_STEM] for word in _LATIN.findall(text)]
-    found = [word for word in found if word not in _FUNCTION_WORDS]
+    found = [word for word in _LATIN.findall(text) if word[:STEM] not in _FUNCTION_WORDS]
     for run in _CHINESE.findall(text) if not text.isascii() else ():
         pairs = map("".join, pairwise(run))
         found.extend(pair for pair in pairs if _FUNCTION_SIGNS.isdisjoint(pair))
-    return list(dict.fromkeys(found))
+    return tuple(found)
 
 
 def characters(text: str) -> list[str]:
