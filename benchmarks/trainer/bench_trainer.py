@@ -80,8 +80,7 @@ def _run(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         (folder / "workload.json").write_text(json.dumps(workload), encoding="utf-8")
         ended = subprocess.run(
             [sys.executable, HERE / "contestant.py", name, folder / "workload.json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
         if ended.returncode:

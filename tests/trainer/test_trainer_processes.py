@@ -1,4 +1,4 @@
-"""Several processes train one model: the numbers of one alone, interrupted or not, on as many as before or on others."""
+"""Several processes train one model: the numbers of one alone, interrupted or not, on as many or on others."""
 
 import signal
 from pathlib import Path

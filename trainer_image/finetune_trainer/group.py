@@ -30,7 +30,7 @@ class Group:
 
     @classmethod
     def join(cls, device: torch.device) -> "Group":
-        """Meet the others, as the environment names them (``finetune_trainer.processes``); alone where it names none."""
+        """Meet the others that the environment names (``finetune_trainer.processes``); alone where it names none."""
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()

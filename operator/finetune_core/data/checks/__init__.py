@@ -12,15 +12,18 @@ from finetune_core.data.checks.amount import TOO_FEW_SAMPLES
 from finetune_core.data.checks.balance import TOPIC_IMBALANCE
 from finetune_core.data.checks.base import Check, Comparison, Context, Facts, Named, Numbers, SetCheck, Severity
 from finetune_core.data.checks.belonging import UNRELATED_OUTPUT
+from finetune_core.data.checks.brevity import TERSE_OUTPUT
 from finetune_core.data.checks.diversity import REPEATED_OPENING
 from finetune_core.data.checks.duplicates import CONFLICTING_OUTPUT, EXACT_DUPLICATE, VALIDATION_LEAK
+from finetune_core.data.checks.echoes import ECHO
 from finetune_core.data.checks.empty import EMPTY_INSTRUCTION, EMPTY_OUTPUT
+from finetune_core.data.checks.hedging import HEDGED_OUTPUT
 from finetune_core.data.checks.internal_references import INTERNAL_REFERENCE
 from finetune_core.data.checks.language import LANGUAGE_MISMATCH
 from finetune_core.data.checks.length import COURSE_CUTOFF_LENGTH, NO_SUPERVISED_TOKENS, OVER_LENGTH
-from finetune_core.data.checks.manner import ECHO, HEDGED_OUTPUT, REFUSAL, TERSE_OUTPUT
 from finetune_core.data.checks.near_duplicates import NEAR_DUPLICATE, common_pieces
 from finetune_core.data.checks.personal_data import PII
+from finetune_core.data.checks.refusals import REFUSAL
 from finetune_core.data.checks.secrets import SECRET
 from finetune_core.data.checks.spelling import TYPO
 from finetune_core.data.checks.style import MIXED_STYLE

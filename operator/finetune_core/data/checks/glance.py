@@ -43,15 +43,21 @@ def watch(terms: str) -> frozenset[str]:
 
 
 @_REMEMBERED
-def telling(text: str) -> frozenset[str]:
-    """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
+def words(text: str) -> list[bytes]:
+    """Its words of ASCII letters and digits, in small letters and without a genitive's 's."""
     encoded = text.encode("utf-8", "surrogatepass")
     if not text.isascii():
         encoded = encoded.replace(_APOSTROPHE, b"'")
-    words = encoded.translate(_APART).replace(b"'s ", b" ").split()
-    seen = {word.decode() for word in _watched.intersection(words)}
-    if any(map(eq, words, islice(words, 1, None))):
-        seen.update(f"{word} {word}" for word in (one.decode() for one, after in pairwise(words) if one == after))
+    return encoded.translate(_APART).replace(b"'s ", b" ").split()
+
+
+@_REMEMBERED
+def telling(text: str) -> frozenset[str]:
+    """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
+    told = words(text)
+    seen = {word.decode() for word in _watched.intersection(told)}
+    if any(map(eq, told, islice(told, 1, None))):
+        seen.update(f"{word} {word}" for word in (one.decode() for one, after in pairwise(told) if one == after))
     return frozenset(seen)
 
 
@@ -62,3 +68,14 @@ def pairs(terms: str) -> re.Pattern[str]:
     """
     firsts, seconds = ("".join(sorted(set(signs))) for signs in zip(*(term[:2] for term in terms.split()), strict=True))
     return re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")
+
+
+def near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """The pattern around one of the words."""
+    seen = 0
+    for word in words.finditer(text):
+        if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
+            seen = word.end() + after
+            if found := pattern.search(text, max(0, word.start() - before), seen):
+                return found
+    return None

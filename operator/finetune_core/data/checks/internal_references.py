@@ -3,7 +3,8 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import digits, marks, pairs, telling, watch
+from finetune_core.data.checks.glance import digits, marks, near, pairs, telling, watch
+from finetune_core.data.checks.insiders import insiders, told_for_others
 from finetune_core.data.example import Example
 
 _INTERNAL_WORD = re.compile(
@@ -34,8 +35,10 @@ _DOCUMENT = (
 )
 """What a house writes for itself."""
 _PAPER = (
-    "(?:文档|文件|资料|手册|知识库|wiki|备忘录|通知|通告|邮件|纪要|流程|指引|指南|公告|规定|制度|规范|规程|规则|细则|守则|政策|办法"
-    "|报告|报表|周报|月报|季报|预案|方案|指令|台账|课件|教材|培训|模板|论坛|门户|口径|条例|章程|档案|通报|简报|清单|价目表|会议|工单"
+    "(?:文档|文件|资料|手册|知识库|wiki|备忘录|通知|通告|邮件|纪要|流程|指引|指南|公告|规定|制度|规范|规程|规则"
+    "|细则|守则|政策|办法"
+    "|报告|报表|周报|月报|季报|预案|方案|指令|台账|课件|教材|培训|模板|论坛|门户|口径|条例|章程|档案|通报|简报|清单"
+    "|价目表|会议|工单"
     "|文檔|資料|知識庫|備忘錄|郵件|紀要|規定|規範|報告|報表|檔案|會議|通報)"
 )
 _PLACE = "(?:系统|平台|网站|网页|页面|渠道|要求|标准|说明|数据|数据库|服务器|网盘|群|系統|網站|數據|標準)"
@@ -86,7 +89,8 @@ _INTERNAL_IN_CHINESE = re.compile(
     rf"""
     (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
       |登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
-      [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益|審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
+      [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益
+      |審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
     | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门
       |的|我們){{0,2}}(?:内部|内网|內部|內網)(?:的)?(?:{_PLACE}|系统)(?:的|中|里|公告|记录|，|显示|提交|查)
     | (?:如|从|由|正如|在)[^，。,！？；\n]{{0,4}}?(?:内部|內部|内网|內網)(?!控制|审计
@@ -125,7 +129,8 @@ _INTERNAL_IN_CHINESE = re.compile(
     | (?:语雀|石墨|飞书|钉钉)(?:文档|知识库)?(?:上|里|中)?的?\s?《
     | @\s?{_FAMILY}[一-龥]{{1,2}}?(?:审批|确认|处理|跟进|签字|协助|即可|就行)
     | (?:抄送给?|找|联系|问|发给|转给|报给|@)\s?[^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队)的?
-      (?:[老小]{_FAMILY}(?=[，。；要审开领拿确批帮]|$)|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)|{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
+      (?:[老小]{_FAMILY}(?=[，。；要审开领拿确批帮]|$)|{_FAMILY}(?:哥|姐|工|总|主任|经理|老师)
+      |{_FAMILY}[一-龥]{{1,2}}(?=[，。；要审开领拿确]|$))
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -160,7 +165,7 @@ _HOST = re.compile(
     r"""
     https?://(?:[\w-]+\.){1,5}(?:corp|internal|intranet|intra|lan|local|localdomain)(?![\w.-])
     | (?<![\w.@/-])(?:[\w-]+\.){1,4}(?:corp|intranet|intra|lan)(?![\w.-])
-    | (?<![\w.@/-])(?=[\w.]{0,60}[\d-])(?:[\w-]+\.){2,4}internal(?![\w.-])
+    | (?<![\w.@/-])(?=[\w.-]{0,60}[\d-])(?:[\w-]+\.){1,4}internal(?![\w.-])
     | https?://(?:wiki|jira|confluence|intranet|gitlab|git|oa|erp|crm|portal|hr|sso|jenkins|grafana|kibana|nexus
       |nas|docs
         |helpdesk|sharepoint|redmine|zentao|vpn|it|finance)(?=[/:])
@@ -190,7 +195,8 @@ _SHARE = re.compile(
 _MAPPED = re.compile(r"(?<![A-Za-z])[H-Z]:\\(?!path|folder|your)[^\s\\:\"'<>|]{2,40}\\", re.ASCII)
 """A folder on a drive of the network, Z:\\FOLDER\\."""
 _PRIVATE = re.compile(
-    r"(?<![\w./])(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}\.\d{1,3}\.\d{1,3}|172\.(?:1[89]|2\d|3[01])\.\d{1,3}\.\d{1,3}):\d{4,5}(?!\d)",
+    r"(?<![\w./])(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}\.\d{1,3}\.\d{1,3}|172\.(?:1[89]|2\d"
+    r"|3[01])\.\d{1,3}\.\d{1,3}):\d{4,5}(?!\d)",
     re.ASCII,
 )
 """A server's address with a port in a private network (RFC 1918), but for those that manuals take."""
@@ -226,6 +232,20 @@ _TICKET = re.compile(
     r"|(?<![\w-])(?:[A-Z]{2,6}-)?(?:SOP|POL|PROC|WI|MEMO)-(?:[A-Z]{2,6}-)?[0-9]{2,5}(?![\w-])",
     re.ASCII,
 )
+_LOGIN = re.compile(
+    r"(?:ssh|log ?(?:in|on)(?: to| at)?|connect(?: to)?|登[录陆]|连接?[到上]?|访问|远程到?|跳到|ping)\s?(?:into "
+    r"|to |at |到)?(?:\w+@)?"
+    r"(?:10\.(?!0\.|1\.1\.|10\.|1\.2\.3|x)\d{1,3}|172\.(?:1[89]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d./])",
+    re.IGNORECASE | re.ASCII,
+)
+"""Somebody is to go to such a server."""
+_HOST_NAMED = "names a host of an internal network"
+_ABOUT_HOSTS = re.compile(
+    r"\b(?:hosts?(?: name| file)?|hostnames?|home network|router|dns|lan|subnet|localhost)\b|主机名|路由器|局域网"
+    r"|域名|内网",
+    re.IGNORECASE,
+)
+
 _NUMBERED = re.compile("[A-Z](?:-?[0-9]{2}|[a-z]+-[0-9])|[#r：:号单] ?[0-9]{4}")
 
 
@@ -235,41 +255,44 @@ def internal_reference(example: Example) -> str | None:
     根据我们的内部文档XYZ: the course's part 3.4, problem 1. Numbers like UTF-8 or RTX-3060 are tickets only where
     a word says so; hosts are told by names that no public registry gives out.
     """
-    return locate(example, _internal, "assistant")
+    found = locate(example, lambda text: _internal(text) or _insider(text), "assistant")
+    if found is None:
+        return None
+    asked = example.contents("user")
+    if found.endswith(_HOST_NAMED) and any(map(_ABOUT_HOSTS.search, asked)):
+        return None
+    # What an insider says is no fault in a letter that was asked for; an internal document is.
+    return locate(example, _internal, "assistant") if any(map(told_for_others, asked)) else found
+
+
+def _insider(text: str) -> str | None:
+    found = insiders(text)
+    return found and f"says {found.strip()[:60]!r}"
 
 
 def _internal(text: str) -> str | None:
     told = telling(text)
     signs = marks(text)
-    if not _INTERNAL_WORDS.isdisjoint(told) and (found := _near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
+    if not _INTERNAL_WORDS.isdisjoint(told) and (found := near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and (found := _near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 15, 25, text)):
+    if not text.isascii() and (found := near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 15, 25, text)):
         return f"says {found[0].strip()[:60]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"
     addressed = b"://" in signs or not _HOST_WORDS.isdisjoint(told)
     if addressed and any(not _PUBLIC_HOST.search(found[0]) for found in _HOST.finditer(text)):
-        return "names a host of an internal network"
+        return _HOST_NAMED
     if not signs:
         return None
     if b"\\" in signs and (_SHARE.search(text) or _MAPPED.search(text)):
         return "names a folder of an internal network"
+    if digits(text) >= 5 and _LOGIN.search(text):
+        return _HOST_NAMED
     if digits(text) >= 2 and _NUMBERED.search(text):
         if b":" in signs and _PRIVATE.search(text):
-            return "names a host of an internal network"
+            return _HOST_NAMED
         if found := _TICKET.search(text):
             return f"says {found[0][:60]!r}"
-    return None
-
-
-def _near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
-    """The pattern around one of the words."""
-    seen = 0
-    for word in words.finditer(text):
-        if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
-            seen = word.end() + after
-            if found := pattern.search(text, max(0, word.start() - before), seen):
-                return found
     return None
 
 

@@ -49,7 +49,9 @@ _WORDS = {
         "wird werden "
         "wurde haben hat hatte nur noch schon sehr mehr dass durch um so dann man muss müssen gibt keine kein ja "
         "nein bitte "
-        "unter vor ohne gegen zwei drei jeder jede alle was wo wer warum diese dieser dieses ab uhr"
+        "unter vor ohne gegen zwei drei jeder jede alle was wo wer warum diese dieser dieses ab uhr "
+        "immer nie bevor nachdem weil damit hier dort welche doch wieder erst allein machen kommen sollen sollte "
+        "soll würde innerhalb wann ihnen deinen seine jahr einmal ganz beim vom"
     ),
     "French": (
         "le la les des du de et est un une dans pour que qui vous avec sur pas votre vos nous au aux je tu il "
@@ -57,7 +59,9 @@ _WORDS = {
         "cette ces comment ou où par plus sont être avoir fait faire font peut pouvez si ne mais se son sa ses "
         "leur très tout toute tous toutes en à d' l' c' j' n' qu' s' puis sans sous chez entre après avant depuis "
         "jusqu' toujours aussi "
-        "donc oui non deux trois quand pourquoi quel quelle notre mon ma mes il y a"
+        "donc oui non deux trois quand pourquoi quel quelle notre mon ma mes il y a "
+        "jamais parce afin ici là quels quelles seulement aller venir devez doit faut serait pourrait bien "
+        "rien chaque autre même lors environ cinq sept huit dix vaut"
     ),
     "Spanish": (
         "el la los las un una unos de del que por para con como es son se su sus al en y o lo le no si sí puede "
@@ -66,14 +70,18 @@ _WORDS = {
         "ser hay fue "
         "tiene tienen también antes después cada todo toda todos todas ya dos tres días usted ustedes nos debe "
         "porque durante "
-        "a hacer tu te me"
+        "a hacer tu te me "
+        "siempre nunca aquí allí ir debes sería bien nada otro otra mismo cinco seis siete ocho nueve "
+        "diez cuatro uno fueron él ellos hacia según mejor"
     ),
     "Portuguese": (
         "o os a as um uma uns de do da dos das que para com em no na nos nas por pelo pela como seu sua seus é "
         "são se mais "
         "não foi ser está pode podem você ao aos à às e ou mas meu muito também até já quando onde entre sem "
         "sobre isso este "
-        "esta depois antes cada todo toda todos dois três dia dias tem há porque primeiro segundo num numa"
+        "esta depois antes cada todo toda todos dois três dia dias tem há porque primeiro segundo num numa "
+        "sempre nunca aqui ali só fazer deve deveria bem nada outro outra mesmo cinco seis sete oito nove "
+        "dez quatro ele ela eles melhor então"
     ),
     "Italian": (
         "il lo la gli le i un una uno di del della dello dei delle degli che per con non è sono e o a al alla ai "
@@ -81,21 +89,27 @@ _WORDS = {
         "dalla in nel nella nei si come puoi può questo questa quale dove quando anche più ma su sul sulla se ha "
         "hanno poi "
         "ogni fino dopo prima molto tutto tutti due tre suo sua essere stato fare bene senza fra tra ho mi "
-        "ti ci vi cosa perché l' d' c' un' nell' dell' all' dall' sull'"
+        "ti ci vi cosa perché l' d' c' un' nell' dell' all' dall' sull' "
+        "sempre qui lì deve dovrebbe niente altro altra stesso vale cinque sei sette otto nove dieci "
+        "quattro egli loro secondo meglio quindi vanno bisogna"
     ),
     "Dutch": (
         "de het een van en dat die op te voor met niet je ik hoe zijn is kan kunt worden wordt in of om aan er "
         "ook naar bij "
         "uit maar als dan nog wel geen uw u wij we ze hij zij deze dit over tot tussen tegen door moet hebben "
         "heeft had was "
-        "veel meer na onder elke alle twee drie"
+        "veel meer na onder elke alle twee drie "
+        "nooit altijd voordat nadat omdat zodat hier daar welke toch weer eerst alleen maken komen zullen mogen "
+        "zou zal nee zonder binnen buiten waarom wanneer gebruik laat huis jaar keer eens"
     ),
     "Polish": (
         "i w z na do nie się że jest to jak co od po dla przez lub oraz ale czy ze za o przy tylko może można są "
         "być ma już "
         "tak który która które tym tego jego jej ich aby gdy więc bez pod nad przed między dwa trzy raz a prawie "
         "każdy "
-        "proszę bardzo wszystkie nasz możesz należy"
+        "proszę bardzo wszystkie nasz możesz należy "
+        "zawsze nigdy tutaj tam musi powinien dobrze nic inny inna wtedy lepiej dlatego najpierw potem "
+        "pani"
     ),
     "Czech or Slovak": (
         "a v na je se že to s z do pro by jak si ale po ve jsou za o jako nebo od který která které není být "
@@ -103,16 +117,21 @@ _WORDS = {
         "při tak jen může ještě však podle mezi bez co mít sa nie som čo ako alebo"
     ),
     "Swedish": (
-        "och att det som en på är av för med den till inte har de om ett han men var jag från du kan när så eller ska"
+        "och att det som en på är av för med den till inte har de om ett han men var jag från du kan när så eller ska "
+        "alltid aldrig här där bara måste bör inget annan samma bättre därför först eftersom innan utan "
+        "mellan mycket varje"
     ),
     "Danish or Norwegian": (
         "og at det som en på er af av for med den til ikke har de om et han men var jeg fra du kan når så eller skal"
     ),
     "Turkish": (
         "ve bir bu için ile da de çok daha olarak olan gibi kadar sonra en ne var mı mi ya her değil ise şekilde olur"
+        " zaman hiç burada sadece gerekir iyi başka aynı önce çünkü lazım nasıl"
     ),
     "Indonesian": (
-        "yang dan di untuk dengan dari ini itu pada ke tidak dalam adalah anda akan bisa dapat atau juga oleh saat"
+        "yang dan di untuk dengan dari ini itu pada ke tidak dalam adalah anda akan bisa dapat atau juga oleh saat "
+        "selalu pernah hanya harus baik sama lebih sebelum setelah karena jika bagaimana sudah belum ada "
+        "seperti tersebut"
     ),
     "Vietnamese": "là và của có không được các cho trong một bạn với những để này khi người đến từ thể nếu vào",
     "Romanian": "și în de la cu pe este nu să un o care din pentru mai sunt ca sau dacă după prin poate fi ați fost",
@@ -195,8 +214,9 @@ def language_mismatch(example: Example) -> str | None:
         kind = _kind(asked.content)
         if kind and kind == _kind(answered.content):
             continue
-        answer = _languages(answered.content, _SURE)
         question = _languages(asked.content, 0.1)
+        apart = bool(question) and "Latin" not in question and not _LISTS.keys() & set(question)
+        answer = _languages(answered.content, _SURE, apart) or _script(answered.content, question)
         if not answer or not question or set(question) & set(answer) or "Latin" in (*answer, *question):
             continue
         if any(map(_ABOUT_LANGUAGE.search, example.contents("system", "user"))):
@@ -223,8 +243,11 @@ def _like_english(text: str) -> bool:
     return text.count("i ", 0, 160) < 3
 
 
-def _languages(text: str, least: float) -> tuple[str, ...]:
-    """The languages that have at least this share of the letters in the text's prose, and are sure to be there."""
+def _languages(text: str, least: float, apart: bool = False) -> tuple[str, ...]:
+    """The languages that have at least this share of the letters in the text's prose, and are sure to be there.
+
+    ``apart``: it belongs to a text in another script, where fewer words will do.
+    """
     own = prose(text)
     counts = Counter({name: len(letters.findall(own)) for name, letters in _LETTERS.items()})
     if counts["Japanese"] * 10 >= counts["Chinese"]:
@@ -238,11 +261,21 @@ def _languages(text: str, least: float) -> tuple[str, ...]:
             or weights[name] < least * total
         ):
             continue
-        found += _latin(own, least) if name == "Latin" else (name,)
+        found += _latin(own, least, apart) if name == "Latin" else (name,)
     return tuple(found)
 
 
-def _latin(text: str, least: float) -> tuple[str, ...]:
+def _script(text: str, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """A language told by its script alone, beside commands and names in the question's."""
+    own = prose(text)
+    counts = {name: len(letters.findall(own)) for name, letters in _LETTERS.items() if name != "Latin"}
+    most = max(counts, key=counts.__getitem__)
+    if _SCRIPTS.keys().isdisjoint(asked) and counts[most] >= 2 * _LEAST_LETTERS.get(most, _LEAST_LETTERS_ELSE):
+        return (most,) if counts[most] * _SURE >= len(_LETTERS["Latin"].findall(own)) * _LATIN_WEIGHT else ()
+    return ()
+
+
+def _latin(text: str, least: float, apart: bool) -> tuple[str, ...]:
     """Which of the languages of Latin script it may be, the likeliest first; "Latin" if that is not sure."""
     if len(_CODE_SIGNS.findall(marks(text))) > _CODE_SHARE * len(text) or _SQL.search(text):
         return ("Latin",)
@@ -251,6 +284,7 @@ def _latin(text: str, least: float) -> tuple[str, ...]:
     seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, words[:1]))
     accented = [set(word) for word in seen if not word.isascii()]
     scores = Counter({name: len(seen & known) for name, known in _LISTS.items()})
+    plain = max(scores.values())
     for name, letters in _LETTERS_OF.items() if accented else ():
         scores[name] += sum(not word.isdisjoint(letters) for word in accented)
     best = max(scores.values())
@@ -261,8 +295,9 @@ def _latin(text: str, least: float) -> tuple[str, ...]:
         return ("Latin",)
     if least > 0.5:
         ended = text.rstrip()[-1:] in (".", "!", "?", ":")
-        enough = 1 + foreign if ended and len(words) < _LONG and len(seen) >= 3 else _LEAST_WORDS
-        if len(words) < (_ENDED[foreign] if ended else _SENTENCE) or best < enough or best == len(seen):
+        few = apart or (len(words) < _LONG and len(seen) >= 3) or (foreign and not scores["English"])
+        enough = 1 + foreign if ended and few else _LEAST_WORDS
+        if len(words) < (_ENDED[foreign] if ended else _SENTENCE) or best < enough or plain == len(seen):
             return ("Latin",)
     return tuple(name for name, score in scores.most_common() if 1.5 * score > best)
 

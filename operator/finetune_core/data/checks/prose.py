@@ -12,7 +12,26 @@ _NOT_PROSE = re.compile(
     re.DOTALL,
 )
 
+HEAD = 100
+"""Characters at an answer's beginning that tell its manner; what is quoted or told comes later."""
+QUOTES = frozenset('"“‘「『《')
+"""After one of them it is somebody else who speaks."""
+
 
 def prose(text: str) -> str:
     """The text without code, formulas, addresses and what is quoted."""
     return _NOT_PROSE.sub(" … ", text)
+
+
+_CJK = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f'’-]+")
+
+
+def chinese_characters(text: str) -> int:
+    """How many it has."""
+    return len(_CJK.findall(text))
+
+
+def size(text: str) -> float:
+    """In words; two Chinese characters are about one."""
+    return chinese_characters(text) / 2 + len(_WORD.findall(text))

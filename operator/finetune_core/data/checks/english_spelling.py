@@ -1,0 +1,146 @@
+"""English words written wrong, told by a dictionary.
+
+A word that it does not know and that is one slip away from a frequent one was meant to be that. The dictionary with
+its frequencies is pyspellchecker's (MIT), of American subtitles; British spellings are told by rule. Words that it is
+too old to know, and mistakes that are further away or words of another kind, are lists of our own.
+"""
+
+import gzip
+import re
+from collections.abc import Iterator, Mapping, Set
+from functools import cache, lru_cache
+from importlib import resources
+from string import ascii_lowercase
+from typing import NamedTuple
+
+from finetune_core.data.checks.glance import lowered, telling, watch, words
+from finetune_core.data.checks.word_lists import listed
+
+_SHORTEST = 5
+"""Letters; most strings of four are one slip away from some word."""
+_LONG = 7
+_FREQUENT, _FREQUENT_IF_LONG = 5_000, 300
+"""Times in the subtitles that a word must be there to be meant; long ones are not alike by chance."""
+_FOREIGN = 0.2
+"""Share of unknown words in a text of another language, or of names and code."""
+_VOWELS = "aeiou"
+_BRITISH = (
+    ("our", "or"), ("tre", "ter"), ("is", "iz"), ("ys", "yz"), ("ll", "l"), ("ae", "e"), ("oe", "e"),
+    ("ogue", "og"), ("mme", "m"), ("ce", "se"), ("ewell", "ewel"), ("ould", "old"), ("ett", "et"),
+)  # fmt: skip
+
+_MISSPELLED = frozenset(word.encode() for word in listed("misspelled.txt"))
+
+
+_CONFUSED = tuple(
+    (watch(gate), re.compile(pattern))
+    for gate, pattern in (
+        ("welcome going unsure able", "your (?:welcome(?=[.!,]|$)|going to|able to|unsure)"),
+        ("sure looking using having new", "if your (?:not|sure|looking|using|having|new to)"),
+        ("its", "its (?:an?|the|not|been|going to|important to|recommended|possible to|best to|safe to|worth)"),
+        (
+            "then",
+            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter|faster|slower"
+            "|older|easier|cheaper|stronger|heavier|lighter|thicker|thinner) then (?:the|an?|it|you|we|they|one|two|any"
+            r"|expected|others?|usual|before|what|that|this|your|my|\d[\d.,]*|\w+ing)",
+        ),
+        (
+            "loose",
+            "(?:will|can|may|might|could|would|don't|not|to|you'll|never) loose (?:your|the|an?|it|any|all|my|his"
+            "|weight|money|data|time|track|access|interest|power|signal|control)",
+        ),
+        ("affect affects", "(?:the|an|no|any|side|negative|positive|bad|good|main|same) affects?"),
+        (
+            "effect effects",
+            "(?:will|can|may|might|could|would|not|does|negatively|directly|this|it) effects? (?:the|your|how|you"
+            "|performance|our|my|his|their|people)",
+        ),
+        (
+            "should could would must might",
+            "(?:should|could|would|must|might) of (?:been|had|done|gone|taken|known|seen|said"
+            "|made|come|got|given|told|\\w+ed)",
+        ),
+        ("their", "their (?:is|are|was|were|will be|has been)"),
+        (
+            "much late small big expensive hot cold heavy tight loud soon",
+            "(?:is|are|was|were|be|it's|way|far) to (?:much|late|small|big|expensive|hot|cold|heavy|tight|loud|soon)",
+        ),
+        ("weather", "weather or not|(?:know|check|decide|ask|wonder|unsure|sure|see) weather"),
+        ("advice", "(?:to|will|please|can|we|i|would|strongly) advice (?:you|against|that|to|him|her|them)"),
+        ("breath", "(?:to|and|please|then|can't|cannot) breath (?:in|out|deeply|slowly|normally|through)"),
+        ("quiet", "quiet (?:an?|often|easy|expensive|simple|good|long|a bit)"),
+        ("who's whose", "who's (?:own|name|job|fault|turn|idea|car|house)"),
+        (
+            "except",
+            "(?:please|to|will|we|they|not|don't) except (?:the|your|our|cash|cards?|credit|returns?|any)",
+        ),
+        ("past passed", "(?:in|over) the passed (?:year|week|month|few|two|three|day)s?"),
+        ("everyday", "(?:happens?|works?|open|daily|eat|take|it|them) everyday(?=[.,;!]|$)"),
+    )
+)
+"""Words for others that sound alike, where what stands beside them tells: "if your not sure", "better then before"."""
+
+
+class _Dictionary(NamedTuple):
+    known: Set[bytes]
+    frequent: Mapping[str, int]
+    """How often each word is used that may be meant."""
+
+
+@cache
+def _dictionary() -> _Dictionary:
+    # The library's own class keeps three times the memory, in each of the processes that look at rows.
+    packed = resources.files("spellchecker").joinpath("resources", "en.json.gz").read_bytes()
+    known: set[bytes] = {word.encode() for word in listed("english_new_words.txt")}
+    frequent: dict[str, int] = {}
+    for found in re.finditer(rb'"([^"]+)": ?([0-9]+)', gzip.decompress(packed)):
+        word, count = found.groups()
+        if word not in _MISSPELLED:
+            known.add(word)
+            if int(count) >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST:
+                frequent[word.decode()] = int(count)
+    return _Dictionary(known, frequent)
+
+
+def confused(text: str) -> Iterator[re.Pattern[str]]:
+    """Patterns of confused words that may match in the text."""
+    told, small = telling(text), lowered(text)
+    for gate, pattern in _CONFUSED:
+        if not gate.isdisjoint(told) and pattern.search(small):
+            yield re.compile(rf"(?<![\w'’-])(?:{pattern.pattern})(?![\w'’-])", re.IGNORECASE)
+
+
+def misspelled(text: str) -> set[str]:
+    """Words of the text, in small letters, that are written wrong; names may be among them."""
+    told = words(text)
+    unknown = {
+        word for word in set(told) - _dictionary().known - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()
+    }
+    found = {word.decode() for word in _MISSPELLED.intersection(told)}
+    if len(unknown) <= max(2, _FOREIGN * len(told)):
+        found |= {word for each in unknown if _is_slip(word := each.decode())}
+    return found
+
+
+@lru_cache(maxsize=16384)
+def _is_slip(word: str) -> bool:
+    dictionary = _dictionary()
+    if any(part in word and word.replace(part, other).encode() in dictionary.known for part, other in _BRITISH):
+        return False
+    return any(
+        dictionary.frequent.get(meant, 0) >= (_FREQUENT_IF_LONG if len(meant) >= _LONG else _FREQUENT)
+        for meant in _meant(word)
+    )
+
+
+def _meant(word: str) -> Iterator[str]:
+    """The word with a letter more, with one less, with two turned, or with another vowel; the first letter stays."""
+    for place in range(1, len(word) + 1):
+        before, after = word[:place], word[place:]
+        yield from (before + letter + after for letter in ascii_lowercase)
+        if after:
+            yield before + after[1:]
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
+        if after[:1] in _VOWELS:
+            yield from (before + vowel + after[1:] for vowel in _VOWELS if after)

@@ -1,0 +1,178 @@
+"""What only colleagues know: their meetings, each other, circulars, and where the house keeps its papers."""
+
+import re
+
+from finetune_core.data.checks.glance import near, pairs, telling, watch
+
+# ---- in English
+
+_DAY = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+_DEPARTMENT = (
+    r"(?:accounting|accounts|finance|payroll|legal|ops|operations|logistics|procurement|purchasing|facilities|marketing"
+    r"|compliance|security|engineering|dispatch|claims|underwriting|sales|quality|support|reception|admissions|billing"
+    r"|maintenance|records|planning|production|warehouse|back\ office|front\ (?:desk|office)|service\ desk|(?-i:HR"
+    r"|IT|QA|R&D))\b"
+)
+_NAME = (
+    r"(?-i:(?!The|Your|Our|Someone|Anyone|People|Staff|Human|Customer|Support|Google|Siri|Alexa|Pong)"
+    r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.?\ )?[A-Z][a-z]+(?:\ [A-Z][a-z]+)?)"
+)
+_CHIEF = (
+    r"(?:(?:the|our|your)\ (?:director|boss|manager|head|ceo|cfo|cto|coo|board|management|office|principal|supervisor"
+    r"|chief|dean|president|secretary)(?:\ of\ \w+|\ \w+er)?|(?-i:HR|IT))"
+)
+
+
+def _about(words: str, pattern: str) -> tuple[frozenset[str], re.Pattern[str]]:
+    """What to look for where one of the words is."""
+    return watch(words), re.compile(pattern, re.IGNORECASE | re.VERBOSE)
+
+
+_ENGLISH = (
+    _about(
+        "stand standup hands hall retro retrospective huddle sync offsite site meeting briefing",
+        rf"""
+        \b(?:as|per|in|at|during|from|after|since|by)\s(?:\w+\s){{0,3}}?
+        (?:(?:our|yesterday's|today's|this\ (?:week|month|morning)'s|last\ (?:week|month|quarter)'s
+            |(?:(?:last|this)\ )?{_DAY}'s|our\ (?:last|weekly|monthly|daily)
+            |the\ (?:weekly|monthly|daily|q[1-4]|{_MONTH}))\s(?:[\w-]+\s){{0,2}}?
+            (?:stand-?up|all-?hands|town\ ?hall|retro(?:spective)?|huddle|sync|off-?site|meeting|briefing)
+          |(?:the\ )?(?:last|latest)\s
+            (?:stand-?up|all-?hands|town\ ?hall|retro|huddle|sync|off-?site|(?:team|staff)\ meeting))\b
+        """,
+    ),
+    _about(
+        "accounting accounts finance payroll legal ops logistics procurement purchasing facilities marketing compliance"
+        " engineering dispatch claims underwriting sales reception admissions maintenance records planning"
+        " production warehouse desk hr qa ping",
+        rf"""
+        \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
+          |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
+        {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
+        """,
+    ),
+    _about(
+        "memo circular circulated sent forwarded posted announcement mail",
+        rf"""
+        \b(?:memo|e-?mail|mail|circular|notice|message|note|announcement)\s(?:that\ |which\ )?(?:{_NAME}|{_CHIEF}|we)\s
+        (?:sent|shared|posted|forwarded|wrote|put\ out|issued|circulated)\s?(?:a?round|out)?\s?
+        (?:(?<=round)|(?<=round\ )|(?<=circulated)|(?<=circulated\ )|to\ (?:all|every|the\ (?:whole|entire)|us|staff
+          |each)|last\ (?:week|month)|on\ {_DAY}|in\ {_MONTH}(?!\ \d{{4}}))
+        | \bin\s(?:her|his|their|the)\s(?:e-?mail|memo|mail|message|note)\sto\s
+          (?:all|the\ (?:whole|entire|team)|every|staff|us)\b
+        """,
+    ),
+    _about(
+        "drive dropbox onedrive doc docs sheet sheets spreadsheet tracker airtable mailbox inbox calendar nas box",
+        r"""
+        \b(?:our|the\ (?:team|shared|company|department)(?:'s)?|team|shared)\s(?:google\ |shared\ |team\ )?
+          (?:drive|dropbox|onedrive|docs?|sheets?|spreadsheet|tracker|airtable|mailbox|inbox)
+          (?:\ (?:folder|file|sheet|doc|page|tab))?\s?["“][\w /.&-]{3,60}["”]
+        | \bour\s(?:google\ |shared\ )(?:doc|sheet|drive|calendar|spreadsheet|inbox)s?\b
+        | \bthe\s(?:google\ )?(?:drive|dropbox|onedrive|box)\s(?:folder|file)\s["“][\w /.&-]{3,60}["”]
+        | \b(?:in|on|from)\sthe\s(?:team|company|office|department)(?:'s)?\s(?:dropbox|onedrive|google\ drive|box|nas)\b
+        """,
+    ),
+    _about(
+        "hr facilities workday servicenow sap concur coupa helpdesk approval badge laptop",
+        r"""
+        \b(?:raise|open|file|submit|log|create|put\ in)\s(?:an?\ )?(?:\w+\ )?(?:ticket|request|case)\s
+        (?:with|to|for|in)\s(?:the\ )?(?-i:IT|HR|Facilities|Workday|ServiceNow|SAP|Concur|Coupa)\b
+        """,
+    ),
+    _about(
+        "handbook manual portal rulebook playbook rota roster minutes crm erp salesforce hubspot sap gitlab jenkins"
+        " grafana workday",
+        r"""
+        \b(?:section|chapter|page|part|item)\s\d[\d.]*\s(?:of|in)\s(?:the|our)\s(?:[\w-]+\ )?
+          (?:staff|employee|workshop|warehouse|company|house|team|office|branch|store|kitchen|lab|ward)\s
+          (?:handbook|manual|guide|policy|rulebook|playbook)\b
+        | \bour\s
+          (?:staff|employee|workshop|warehouse|company|house|team|office|branch|store|kitchen|lab|ward|safety|quality)\s
+          (?:handbook|manual|portal|rulebook|playbook|rota|roster)\b
+        | \b(?:on|in|via)\sthe\s(?:staff|employee|team)\sportal\b
+        | \bminutes\sof\sour\b
+        | \bour\s(?:CRM|ERP|Salesforce|HubSpot|SAP|GitLab|Jenkins|Grafana|Workday)\b
+          (?!\ (?:customers|users|plugin|integration))
+        """,
+    ),
+)
+"""Meetings, colleagues, circulars, shared folders, requests to departments, rules and systems of the house."""
+_WORDS = frozenset().union(*(words for words, _ in _ENGLISH))
+
+# ---- in Chinese
+
+_FAMILY = (
+    "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏"
+    "薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟何高林马胡钱]"
+)
+_RANK = "(?:师傅|哥|姐|工|总|主任|经理|老师|主管|队长|科长|处长|店长|组长|班长)"
+_GATHERING = "(?:例会|周会|晨会|早会|站会|碰头会|办公会|部门会|院务会|班前会|交班会|项目会|评审会|月会|行政会)"
+_PLATFORM = "(?:飞书|钉钉|企业微信|企微)"
+_SHELF = "(?:腾讯文档|金山文档|语雀|石墨|共享盘|公共盘|公盘|群文件|群公告)"
+_PAIRS = pairs(
+    "例会 周会 晨会 早会 站会 头会 公会 门会 务会 前会 班会 目会 审会 月会 政会 飞书 钉钉 企微 企业 腾讯 金山 语雀 "
+    "石墨 享盘 共盘 公盘 "
+    "群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
+    "到E 进E 到C 去J 在J 到J "
+    + " ".join(f"{before}{name}" for before in "老小" for name in _FAMILY[1:-1])
+    + " "
+    + " ".join(f"{name}{rank}" for name in _FAMILY[1:-1] for rank in "师工总主经")
+)
+_CHINESE = re.compile(
+    rf"""
+    (?:昨[天日]|前天|今早|今天|早上|上周[一二三四五六日]?|本周|这周|上个?月|上次|周[一二三四五六日]
+    |星期[一二三四五六日]|月初|年初)
+      (?:的|我们)?[^，。；\n]{{0,4}}?{_GATHERING}(?:上|里|的|已经?|就)*[^，。；\n]{{0,6}}?
+      (?:定|说|决定|要求|敲定|通过|确认|讲|讨论|决议|精神|口径|纪要)
+    | (?:找|问(?:一下|问|下)?|联系|让|请|私信|交给|报给|发给|转给|抄送给?|@)\s?
+      [^，。；\n]{{0,6}}?(?:部|组|科|处|室|中心|团队|财务|行政|人事|运营|运维|仓库|后勤|采购|法务|IT|技术|客服|售后
+      |市场|质检|调度
+      |信息|教务|护士站|车间)的?(?:[老小]{_FAMILY}|{_FAMILY}{_RANK})
+    | (?:找|问|联系|私信)[老小]{_FAMILY}[^，。；\n]{{0,6}}?(?:开通|审批|签字|报备|登记|领|拿|要(?!求)|盖章|对接|处理
+      |确认|报销|加白|办理
+      |开(?:权限|单|门|户)|核对|帮[您你忙])
+    | (?:让|请|叫)[老小]{_FAMILY}(?:帮[您你]|开通|审批|登记|签字|处理|确认)
+    | @\s?[老小]?{_FAMILY}(?:{_RANK}|(?<=[老小].)(?=[，。；]|$))
+    | {_PLATFORM}(?:里|上)?的?(?:云?文档|(?:多维|在线)?表格|知识库|群|云盘|空间)(?:里|中)?的?\s?
+      ["“「《](?!发起|审批|工作台|通讯录|加入|创建|新建|分享|设置|更多|下载|添加)[^"”」》\n]{{2,24}}["”」》]
+    | {_SHELF}(?:里|上|中)?的?\s?["“「《][^"”」》\n]{{2,24}}["”」》]
+    | (?:放|存|传|写|发|更新|同步|登记|记)(?:在|到|进)了?[^，。；\n]{{0,6}}?(?:{_SHELF}|{_PLATFORM}|部门网盘|工作群
+      |知识库)
+      [^，。；\n]{{0,8}}?(?:里|中|上)(?=了|，|。|$|自己|面)
+    | (?:[馆院校局处科班园站店]长|主任|经理|领导|院办|校办|办公室|人事处?|总部|总公司|行政)[^，。；\n]{{0,6}}?
+      (?:群发|下发|转发|发给(?:全体|各|大家|全员|所有))[^，。；\n]{{0,8}}?(?:通知|邮件|文件|备忘录|公告|短信|表格|名单)
+    | (?:走|提|在)\s?OA(?:里|上|系统)*(?:提交|发起|走|填|申请|审批|，|。|流程)
+    | (?:到|进|去|在|登)\s?(?:ERP|CRM|MES|WMS|SAP|Jira|TAPD|禅道)(?:系统)?(?:里|上|中)?(?:查|建|提|录|开|改|登记|导出)
+    | (?:咱们?|我们|本)(?:科室|部门|班组|车间|门店|店|组|科)里?的?[^，。；\n]{{0,4}}?(?:制度|规定|规矩|排班|台账|周报
+      |月报|手册|惯例)
+    | (?:见|看|按|照)(?:部门|科室|班组|车间)的?(?:周报|月报|台账|排班|制度|交接本)
+      |值班室的?[^，。；\n]{{0,4}}?交接[本班]
+    | (?:内部系统|公司内网|内网)(?:里|中|上)?(?:点|查|下载|提交|填|搜)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_FOR_OTHERS = re.compile(
+    r"\b(?:write|draft|compose|translat\w*|rewrite|summari[sz]e|minutes|e-?mail (?:to|for|that|about)|letter|story"
+    r"|dialogue"
+    r"|role.?play|proofread|polish)\b|写|起草|拟|翻译|润色|改写|总结|概括|造句|台词|扮演|邮件",
+    re.IGNORECASE,
+)
+"""Asked for, the answer is somebody else's letter, and names what he knows."""
+
+
+def insiders(text: str) -> str | None:
+    """What of the text only colleagues can follow."""
+    told = telling(text)
+    for words, pattern in () if _WORDS.isdisjoint(told) else _ENGLISH:
+        if not words.isdisjoint(told) and (found := pattern.search(text)):
+            return found[0]
+    found = None if text.isascii() else near(_PAIRS, _CHINESE, 20, 30, text)
+    return found and found[0]
+
+
+def told_for_others(question: str) -> bool:
+    """Whether the answer is to be written in somebody else's name."""
+    return _FOR_OTHERS.search(question) is not None

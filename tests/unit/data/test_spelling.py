@@ -1,0 +1,91 @@
+"""Words written wrong: told by dictionaries, so the words here are in no list of mistakes."""
+
+import pytest
+
+from finetune_core.data import RawRow, examine
+
+
+def wrong(answer: str, question: str = "How does it work? 怎么用？", number: int = 1) -> bool:
+    row = RawRow(number, {"instruction": question, "output": answer})
+    return "typo" in {finding.code for finding in examine([row]).findings}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "大家都很喜换这个功能，用起来很方便。",  # the same sound
+        "请先备分数据，再升级系统。",
+        "点击保村按钮，等待完成。",
+        "商品质亮有问题可以退货。",
+        "免废领取试用装一份。",
+        "他的态渡很好，回复也快。",  # a look-alike
+        "锻炼身休要循序渐进。",
+        "这种材料很溥弱，容易破。",
+        "请输入正确的秘码后登录。",  # in the list of words that are always wrong
+        "名列前矛的同学有奖励。",
+        "双方因该先协商，再签合同。",  # in some surroundings only
+        "己经发货的订单不能改地址。",
+    ],
+)
+def test_a_wrong_character_in_a_chinese_word_is_seen(answer):
+    assert wrong(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "大家都很喜欢这个功能，用起来很方便。",
+        "因该公司违约，合同已经解除。",
+        "以经济手段调节市场，效果更持久。",
+        "主编是江泽远和邢福义，记者杨国钧报道。",  # names
+        "焯水后收汁，撒上香菜，再淋一点蚝油。",  # words that no old dictionary has
+        "先用微信扫码，再在小程序里截图上传。",
+        "学而时习之，不亦说乎？温故而知新，可以为师矣。",  # classical
+        "環境與勇氣都很重要，請先備份資料。",  # traditional
+        "“喜换”写错了，应为“喜欢”。",  # quoted
+    ],
+)
+def test_names_new_words_and_other_chinese_are_no_mistakes(answer):
+    assert not wrong(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "You need a telescope with a large magnifcation.",
+        "The custmer pays the postage for it.",
+        "Open the pasword page and choose a new one.",
+        "The adminstration office is on the first floor.",
+        "It was a great suprise for all of us.",
+        "The wheels were aligned yesterdya by the mechanic.",
+        "If your not sure, ask the support team.",
+        "The new model is better then the old one.",
+        "You will loose your data if you reset it.",
+        "You should of called the office first.",
+        "Check weather the valve is open.",
+    ],
+)
+def test_an_english_word_one_slip_away_from_a_frequent_one_is_seen(answer):
+    assert wrong(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The colour of the neighbour's jewellery is the centre of the programme.",  # British
+        "The profiler shows which coroutines the backend awaits in the namespace.",  # of today
+        "Ask Priyanka or Thorvaldsen at the desk of the hotel.",  # names
+        "Le plat du jour est servi avec une salade verte, et le fromage vient ensuite.",  # French
+        "Your welcome pack is here, and your right to cancel lasts 14 days.",
+        "Wash it more, then the rest will come off by itself.",
+        "Run `systemctl strat nginx` and read the log.",
+    ],
+)
+def test_british_spelling_new_words_and_names_are_no_mistakes(answer):
+    assert not wrong(answer)
+
+
+def test_of_a_large_dataset_one_row_in_seven_is_looked_at_beyond_the_first():
+    answer = "大家都很喜换这个功能，用起来很方便。"
+    assert wrong(answer, number=100_000)
+    assert [wrong(answer, number=number) for number in range(100_001, 100_015)].count(True) == 2
