@@ -89,7 +89,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "minDelta": 0.001,
             "samples": {"count": 0, "prompts": ["你好", "Hello\nthere"], "maxNewTokens": 64},
         },
-        "checkpoints": {"everySteps": 10, "keep": 2, "keepAfterSuccess": True},
+        "checkpoints": {"everySteps": 10, "everySeconds": 600, "keep": 2, "keepAfterSuccess": True},
         "failurePolicy": {
             "maxRetries": 0,
             "maxDisruptions": 0,
