@@ -183,8 +183,8 @@ def proxy(
                 for name, value in answer.getheaders():
                     if name.lower() not in ("date", "server", "connection", "transfer-encoding", "content-length"):
                         self.send_header(name, value)
-                length = answer.getheader("Content-Length", "0") if self.command == "HEAD" else str(len(content))
-                self.send_header("Content-Length", length)
+                size = answer.getheader("Content-Length", "0") if self.command == "HEAD" else str(len(content))
+                self.send_header("Content-Length", size)
                 self.end_headers()
                 self.wfile.write(content)
             finally:

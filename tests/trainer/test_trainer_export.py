@@ -13,7 +13,7 @@ from trainer_jobs import METHODS, QUICK
 from trainer_steps import Bench, Run, manifest_of
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from finetune_core.contract import Place, TrainerConfig
+from finetune_core.contract import Accuracy, Place, TrainerConfig
 from finetune_core.contract.environment import TERMINATION_BYTES
 from finetune_core.errors import ModelUnavailable
 from finetune_trainer import merge as merging
@@ -252,6 +252,15 @@ def test_a_card_names_a_base_of_the_hub(runs: dict[str, Run], kind: str, relatio
     assert "[Qwen/Qwen2.5-7B](https://huggingface.co/Qwen/Qwen2.5-7B) at `v1`" in text
 
 
+def test_a_card_tells_perplexity_and_of_classification_the_accuracy(runs: dict[str, Run]) -> None:
+    run = runs["lora"]
+    measured = run.report.model_copy(update={"accuracy": Accuracy(rows=8, before=0.125, after=0.875)})
+    assert "| validation answers right | 12.5% | 87.5% |" in model_card(run.config, measured, "adapter")
+    text = model_card(run.config, run.report, "adapter")
+    assert "answers right" not in text
+    assert f"| validation perplexity | {run.report.perplexity_before:.4f} | {run.report.perplexity:.4f} |" in text
+
+
 @pytest.mark.parametrize(
     ("rank", "said"),
     [(8, "--max-lora-rank 8 "), (9, "--max-lora-rank 16 "), (512, "--max-lora-rank 512 "), (513, "up to rank 512")],
@@ -288,7 +297,7 @@ def test_a_long_problem_is_cut_to_what_fits_the_termination_message(runs: dict[s
     short = not_pushed(runs["lora"].report, "没有网络")
     assert (short.pushed, short.push_problem) == (False, "没有网络")
     long = not_pushed(runs["lora"].report, "网" * TERMINATION_BYTES)
-    assert TERMINATION_BYTES - 3 < len(long.to_json().encode()) <= TERMINATION_BYTES
+    assert TERMINATION_BYTES - 3 < len(long.answer().encode()) <= TERMINATION_BYTES
 
 
 def test_export_and_push_are_no_part_of_what_is_learned(bench: Bench, tmp_path: Path) -> None:

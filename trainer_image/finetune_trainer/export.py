@@ -187,7 +187,7 @@ def _pushed(report: RunReport, config: TrainerConfig, repository: Place, local: 
 def not_pushed(report: RunReport, problem: str) -> RunReport:
     """The report with as much of the problem as fits the termination message that the report travels in."""
     told = report.model_copy(update={"pushed": False, "push_problem": problem})
-    while problem and len(told.to_json().encode()) > TERMINATION_BYTES:
+    while problem and len(told.answer().encode()) > TERMINATION_BYTES:
         problem = problem[:-1]
         told = told.model_copy(update={"push_problem": problem})
     return told

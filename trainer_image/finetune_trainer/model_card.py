@@ -3,7 +3,6 @@
 Whoever downloads the folder has nothing else, so nothing here points at the place it was made in.
 """
 
-import math
 from typing import Any
 
 import yaml
@@ -109,14 +108,13 @@ def _data(config: TrainerConfig, report: RunReport) -> str:
 
 
 def _results(report: RunReport) -> list[tuple[str, str, str]]:
-    rows = []
-    if report.eval_loss is not None:
-        before = report.eval_loss_before
-        rows += [
-            ("validation loss", _number(before), _number(report.eval_loss)),
-            ("validation perplexity", _perplexity(before), _perplexity(report.eval_loss)),
-        ]
-    return [*rows, ("training loss, at the end", "", _number(report.train_loss))]
+    rows = [
+        ("validation loss", _number(report.eval_loss_before), _number(report.eval_loss)),
+        ("validation perplexity", _number(report.perplexity_before), _number(report.perplexity)),
+    ]
+    if report.accuracy is not None:
+        rows.append(("validation answers right", f"{report.accuracy.before:.1%}", f"{report.accuracy.after:.1%}"))
+    return [*(row for row in rows if row[2]), ("training loss, at the end", "", _number(report.train_loss))]
 
 
 def _beside_the_results(report: RunReport, kind: str) -> list[str]:
@@ -201,7 +199,3 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _perplexity(loss: float | None) -> str:
-    return "" if loss is None else f"{math.exp(min(loss, 700)):.4g}"
