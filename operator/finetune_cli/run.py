@@ -17,7 +17,7 @@ from finetune_cli.steps import Interrupted, require_trainer, run_step
 from finetune_core.api import FineTuneJob
 from finetune_core.contract import PrepareReport, RunReport
 from finetune_core.contract.build import prepare_config, trainer_config
-from finetune_core.errors import Infeasible
+from finetune_core.errors import Infeasible, InvalidSpec
 from finetune_core.planning import find_gpu, infeasible_line
 from finetune_core.planning import plan as make_plan
 from finetune_storage import open_folder
@@ -42,6 +42,8 @@ def run(
     if output is not None:
         job = _with_output(job, output)
     gpu = find_gpu(job.spec.gpu.type)
+    if job.spec.gpu.nodes > 1:
+        raise InvalidSpec(f"gpu.nodes is {job.spec.gpu.nodes}, and this is one machine: add --set gpu.nodes=1")
     config = prepare_config(job.metadata.name, job_uid(job), job.spec, lambda location, role: place_of(location))
     require_trainer("training on this machine")
     result = open_folder(config.output)

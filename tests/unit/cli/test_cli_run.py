@@ -66,6 +66,7 @@ class TestBadInput:
             (["."], ".: Is a directory"),
             (["job.yaml", "--set", "gpu.typ=A10"], "job.yaml: spec.gpu.typ: unknown field; did you mean type?"),
             (["job.yaml", "--set", "gpu.type=A1000"], "unknown GPU 'A1000'"),
+            (["job.yaml", "--set", "gpu.nodes=2"], "gpu.nodes is 2, and this is one machine: add --set gpu.nodes=1"),
             (["job.yaml", "--set", "output.uri=hf://a/b"], "job.yaml: spec.output: 'hf://a/b' cannot be written to"),
             (["job.yaml", "--set", "model.secretName=keys"], "secretName 'keys': no folder "),
             (["job.yaml", "--set", "dataset.secretName=keys"], "secretName 'keys': no folder "),

@@ -104,7 +104,7 @@ def test_a_failed_job_is_called_by_its_cause(
         pytest.param(complete(TRAINED), Ending("answered", answer=TRAINED), id="its answer"),
         pytest.param(
             step(result="Complete"),
-            Ending("failed", "TrainerError", f"{NAME}-train-5b0f3-1 finished, but its answer was lost with its pod"),
+            Ending("failed", "TrainerError", f"{NAME}-train-5b0f-1 finished, but its answer was lost with its pod"),
             id="its pod is gone, and its answer with it",
         ),
     ],

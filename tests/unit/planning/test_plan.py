@@ -368,6 +368,8 @@ changes_strategy = st.fixed_dictionaries(
     optional={
         "method": st.sampled_from(["auto", *METHODS]),
         "gpu.type": st.sampled_from([gpu.name for gpu in catalogue()]),
+        "gpu.perNode": st.integers(1, 16),
+        "gpu.nodes": st.sampled_from([1, 2, 64]),
         "model.uri": st.sampled_from(
             [f"hf://Qwen/Qwen2.5-{size}-Instruct" for size in ("0.5B", "7B", "72B")]
             + ["hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0", "hf://Qwen/Qwen3-8B"]
@@ -418,7 +420,8 @@ class TestAnyJob:
         settled = resolved(answer)
         assert answer.memory is not None
         assert answer.memory.parts.total() == answer.memory.peak_bytes <= answer.memory.budget_bytes
-        assert settled.micro_batch_size * settled.gradient_accumulation_steps == settled.effective_batch_size
+        each = settled.micro_batch_size * settled.gradient_accumulation_steps
+        assert each * answer.gpu.count == settled.effective_batch_size
         assert 0 <= settled.warmup_steps <= settled.total_steps
         assert settled.total_steps >= 1
         assert settled.evaluation_steps >= 1
