@@ -14,7 +14,7 @@ from finetune_cli.job_file import load_job, place_of
 from finetune_cli.show_plan import show_plan
 from finetune_cli.show_run import RunDisplay, show_summary
 from finetune_cli.steps import Interrupted, require_trainer, run_step
-from finetune_core.api import FineTuneJob, Output
+from finetune_core.api import FineTuneJob
 from finetune_core.contract import PrepareReport, RunReport
 from finetune_core.contract.build import prepare_config, trainer_config
 from finetune_core.errors import Infeasible, InvalidSpec
@@ -51,9 +51,9 @@ def run(
     if manifest is not None:
         if not config.overwrite:
             console.print(f"{job.metadata.name} has finished before; output.overwrite=true would train it again")
-            whole = any(stored.path.startswith(f"{MODEL_FOLDER}/") for stored in manifest.files)
+            there = {stored.path.partition("/")[0] for stored in manifest.files}
             report_before = RunReport.model_validate_json(result.read(RUN_REPORT))
-            show_summary(report_before, config.output, MODEL_FOLDER if whole else ADAPTER_FOLDER, console)
+            show_summary(report_before, config.output, sorted(there & {ADAPTER_FOLDER, MODEL_FOLDER}), console)
             return
         clear(result)
 
@@ -66,17 +66,20 @@ def run(
             raise Infeasible(infeasible_line(job.spec, planned))
         with RunDisplay(job.metadata.name, console) as display:
             device: Literal["cpu", "cuda"] = "cpu" if gpu.is_cpu else "cuda"
-            answer = run_step("train", trainer_config(config, job.spec, report, planned, device), display)
+            told = trainer_config(config, job.spec, report, planned, device)
+            answer = run_step("train", told, display)
     except Interrupted as interrupted:
         console.print(f"ftj: {interrupted}; the same command goes on from there", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    folder = MODEL_FOLDER if planned.method == "full" else ADAPTER_FOLDER
-    show_summary(RunReport.model_validate_json(answer), config.output, folder, console)
+    folders = [ADAPTER_FOLDER] * told.leaves_adapter + [MODEL_FOLDER] * told.leaves_model
+    show_summary(RunReport.model_validate_json(answer), config.output, folders, console)
 
 
 def _with_output(job: FineTuneJob, folder: Path) -> FineTuneJob:
-    uri = f"file://{quote(str(folder.resolve()))}"
-    output = Output(uri=uri, overwrite=job.spec.output.overwrite)
+    elsewhere = {"uri": f"file://{quote(str(folder.resolve()))}", "endpoint_url": None, "region": None}
+    if job.spec.output.push is None:
+        elsewhere["secret_name"] = None
+    output = job.spec.output.model_copy(update=elsewhere)
     return job.model_copy(update={"spec": job.spec.model_copy(update={"output": output})})
 
 

@@ -52,7 +52,13 @@ EVERY_FIELD: Json = MINIMAL | {
             "thresholds": {"near-duplicate": 0.9},
         },
         "gpu": {"type": "A100-80GB", "perNode": 2, "nodes": 2},
-        "output": {"uri": "s3://models/support-bot", **S3, "overwrite": True},
+        "output": {
+            "uri": "s3://models/support-bot",
+            **S3,
+            "export": "both",
+            "overwrite": True,
+            "push": "hf://org/support-bot@v1",
+        },
         "method": "qlora",
         "hyperparameters": {
             "preset": "recent",
@@ -141,6 +147,20 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
         "the hub cannot be written to: write s3://bucket/prefix or pvc://claim/path",
         "cannot be written to",
     ),
+    **{
+        f"a push to {uri}": (
+            {"output.push": uri},
+            f'spec.output.push: Invalid value: "{uri}": '
+            "a result is pushed to a model repository of the hub: write hf://org/name",
+            said,
+        )
+        for uri, said in {
+            "s3://bucket/a": "is no model repository of the hub",
+            "hf://datasets/org/name": "is no model repository of the hub",
+            "hf://org/name/file": "is no model repository of the hub",
+            "hf://org": "is not a hub location",
+        }.items()
+    },
     **{
         f"an unknown scheme in {path}": (
             {f"{path}.uri": "gs://bucket/a"},

@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
-from finetune_core.api.location import DataLocation, Location
+from finetune_core.api.location import DataLocation, HubUri, Location, parse_uri, public_uri
+from finetune_core.errors import InvalidSpec
 
 API_VERSION = "finetune.dev/v1alpha1"
 KIND = "FineTuneJob"
@@ -21,6 +22,7 @@ Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
 Sharding = Literal["none", "full"]
 Preset = Literal["conservative", "recent"]
+Export = Literal["adapter", "merged", "both"]
 
 ALL_LINEAR = "all-linear"
 """As a LoRA target: every linear inside the layers."""
@@ -212,7 +214,31 @@ class Checkpoints(ApiModel):
 class Output(Location):
     """Where the result goes."""
 
+    export: Export | None = Field(
+        default=None,
+        description="What lora and qlora leave: the adapter, a whole model with it merged into the 16-bit base, or "
+        "both. Default: adapter. full always leaves a whole model.",
+    )
     overwrite: bool = Field(default=False, description="Replace a model that lies there already.")
+    push: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None,
+        description="hf://org/name[@branch] to push the result to after it is stored, with HF_TOKEN of secretName. "
+        "A new repository is private. A push that fails does not fail the job.",
+    )
+
+    @field_validator("push")
+    @classmethod
+    def _repository(cls, push: str | None) -> str | None:
+        """A whole model repository: nothing else can be loaded by its name."""
+        if push is None:
+            return None
+        try:
+            where = parse_uri(push)
+        except InvalidSpec as error:
+            raise ValueError(str(error)) from error
+        if not isinstance(where, HubUri) or where.kind != "model" or where.path:
+            raise ValueError(f"{public_uri(push)!r} is no model repository of the hub: write hf://org/name")
+        return push
 
     @model_validator(mode="after")
     def _writable(self) -> "Output":

@@ -56,6 +56,12 @@ def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
             "message": "the hub cannot be written to: write s3://bucket/prefix or pvc://claim/path",
         }
     )
+    rules["output.push"] = [
+        {
+            "rule": "self.matches('^hf://[^/]+/[^/]+$') && !self.startsWith('hf://datasets/')",
+            "message": "a result is pushed to a model repository of the hub: write hf://org/name",
+        }
+    ]
     rules["dataset.validation"] = [
         {
             "rule": (

@@ -1,7 +1,7 @@
 """plan(): the method, the settings and the reasons, or what would fit instead."""
 
 from finetune_core.api.job import FineTuneJobSpec, Method
-from finetune_core.api.plan import Plan, Reason
+from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.gpus import Gpu
@@ -88,10 +88,18 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
             settings.gpu,
             processes=settings.spec.gpu.per_node,
             shards=fit.training.shards,
+            merged_bytes=_merged_bytes(settings, resolved),
         ),
         reasons=[chosen, *rejected, *reasons],
         warnings=warnings(method, resolved, settings.data, settings.gpu),
     )
+
+
+def _merged_bytes(settings: Settings, resolved: ResolvedHyperparameters) -> int:
+    """Of the merged model, where one is asked for."""
+    if resolved.lora is None or settings.spec.output.export not in ("merged", "both"):
+        return 0
+    return settings.shape.parameters * (4 if resolved.precision == "fp32" else 2)
 
 
 def infeasible_line(spec: FineTuneJobSpec, answer: Plan) -> str:

@@ -51,6 +51,7 @@ def pod_resources(
     *,
     processes: int = 1,
     shards: int = 1,
+    merged_bytes: int = 0,
 ) -> PodResources:
     """What each pod of an attempt requests.
 
@@ -62,6 +63,8 @@ def pod_resources(
         gpu: the card.
         processes: how many train in a pod, each with a card of its own.
         shards: over how many processes of all pods the model is divided.
+        merged_bytes: of a merged model, which lies on the disk when the training is over, beside the base. It needs
+            no more host memory: it is written in files smaller than SHARD_BYTES (merge.py).
     """
     shm = SHM_BYTES + (0 if gpu.is_cpu or processes == 1 else processes * NCCL_SHM_BYTES)
     trained = shards * _trained_bytes(method, memory)
@@ -73,7 +76,7 @@ def pod_resources(
     return PodResources(
         cpu=processes * (CPU_CORES if gpu.is_cpu else GPU_CORES),
         memory_bytes=_whole_mib(host / USABLE_SHARE + shm),
-        ephemeral_storage_bytes=_whole_mib(_disk_bytes(shape, data, checkpoint, gpu)),
+        ephemeral_storage_bytes=_whole_mib(_disk_bytes(shape, data, checkpoint, gpu) + merged_bytes),
         shm_bytes=shm,
     )
 
@@ -95,8 +98,9 @@ def _disk_bytes(shape: ModelShape, data: DataStatistics, checkpoint: int, gpu: G
     """Most that lies on the pod's disk at once: base weights, prepared rows, one checkpoint.
 
     Checkpoints are written one at a time and go as soon as they are stored (checkpoints.py), so ``checkpoints.keep``
-    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state. On a
-    processor the state that was resumed from stays mapped as the optimizer's own, and with it its file.
+    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state (what is
+    merged is counted apart). On a processor the state that was resumed from stays mapped as the optimizer's own, and
+    with it its file.
     """
     base = STORED_WEIGHT_BYTES * shape.parameters
     rows = data.rows + data.validation_rows

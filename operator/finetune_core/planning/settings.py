@@ -105,6 +105,11 @@ class Settings:
             return "precision fp16 was given, and the CPU does not train in it: leave it out or write fp32"
         if method == "full" and given.master_weights == "none" and self.precision(Reasons()) != "bf16":
             return "masterWeights none was given, and it needs precision bf16"
+        if method == "full" and self.spec.output.export in ("adapter", "both"):
+            return (
+                f"output.export {self.spec.output.export} was given, and full fine-tuning leaves a whole model without "
+                "an adapter: leave it out, or choose method lora or qlora"
+            )
         if given.cutoff_length and given.cutoff_length > self.shape.max_position_embeddings:
             return f"cutoffLength {given.cutoff_length} is more than the model's {self.shape.max_position_embeddings}"
         targets = given.lora.target_modules or [ALL_LINEAR]

@@ -179,6 +179,21 @@ def test_a_finished_model_is_told_where_the_person_wrote_it_to(uri: str, place: 
     assert [event.message for event in decision.events] == [wanted]
 
 
+@pytest.mark.parametrize(
+    ("pushed", "problem", "said"),
+    [
+        (True, None, "the model lies at s3://models/support-bot, and at hf://org/name"),
+        (False, "the hub answered 401", "the model lies at s3://models/support-bot; not pushed: the hub answered 401"),
+    ],
+)
+def test_a_job_succeeds_and_says_whether_its_model_was_pushed(pushed: bool, problem: str | None, said: str) -> None:
+    answer = RUN_REPORT.model_copy(update={"pushed": pushed, "push_problem": problem}).to_json()
+    status = planned(attempt(), phase="Training", dataset=DATASET, progress=PROGRESS)
+    decision = decide(observed("output.push=hf://org/name", status=status, trainings=(complete(answer),)), NOW)
+    assert told(decision) == ("Succeeded", "Succeeded")
+    assert decision.events[0].message.endswith(said)
+
+
 def test_after_a_disruption_the_next_attempt_starts_at_once() -> None:
     first = decide(observed(status=planned(attempt()), trainings=(evicted(),)), NOW)
     assert told(first) == ("Queued", "Disrupted")

@@ -212,6 +212,19 @@ class TestGivenValues:
         assert not answer.feasible
         assert answer.reasons[0].because == "masterWeights none was given, and it needs precision bf16"
 
+    @pytest.mark.parametrize("export", ["adapter", "both"])
+    def test_an_adapter_that_is_asked_for_rules_full_fine_tuning_out(self, export: str) -> None:
+        said = f"output.export {export} was given, and full fine-tuning leaves a whole model without an adapter"
+        card = ("gpu.type=H200", f"output.export={export}")
+        assert plan_of("gpu.type=H200").method == "full"
+        answer = plan_of(*card)
+        assert (answer.method, rejections(answer)["full"][: len(said)]) == ("lora", said)
+        refused = plan_of("method=full", *card)
+        assert (refused.feasible, refused.reasons[0].because[: len(said)]) == (False, said)
+
+    def test_a_merged_model_is_what_full_fine_tuning_leaves_anyway(self) -> None:
+        assert plan_of("gpu.type=H200", "output.export=merged") == plan_of("gpu.type=H200")
+
 
 # Resolved field -> the reason that explains it, where that has another name.
 EXPLAINED_BY = {"warmup_steps": "warmupRatio", "evaluation_steps": "evaluation.everySteps"}
