@@ -8,6 +8,17 @@ S3, of the hub and of HTTP are imported when a place of theirs is first opened, 
 from finetune_storage.dataset import Data, DataFile
 from finetune_storage.folder import Entry, Folder
 from finetune_storage.local import sha256_of
-from finetune_storage.places import fetch, fetch_dataset, open_folder
+from finetune_storage.places import fetch, fetch_dataset, is_shared, open_folder, revision_of
 
-__all__ = ["Data", "DataFile", "Entry", "Folder", "fetch", "fetch_dataset", "open_folder", "sha256_of"]
+__all__ = [
+    "Data",
+    "DataFile",
+    "Entry",
+    "Folder",
+    "fetch",
+    "fetch_dataset",
+    "is_shared",
+    "open_folder",
+    "revision_of",
+    "sha256_of",
+]
