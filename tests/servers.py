@@ -137,11 +137,14 @@ def proxy(
     upstream: str,
     fails: Callable[[int], bool] = lambda _: False,
     alter: Callable[[str, bytes], bytes] = lambda _, content: content,
+    refuses: Callable[[str, str], int | None] = lambda method, path: None,
+    delay_seconds: float = 0.0,
 ) -> Iterator[str]:
     """A proxy that makes trouble.
 
     It answers 503 to the nth request (counted from 1) where ``fails(n)``, and else asks ``upstream``. ``alter`` is
-    given the method and the content of each answer, and gives the content to pass on.
+    given the method and the content of each answer, and gives the content to pass on. ``refuses`` is given method and
+    path of each request, and gives the status to refuse it with; 0 closes the connection after half of the request.
     """
     requests = 0
     counting = threading.Lock()
@@ -151,13 +154,19 @@ def proxy(
 
         def forward(self) -> None:
             nonlocal requests
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            time.sleep(delay_seconds)
+            self.close_connection = True
+            length = int(self.headers.get("Content-Length", 0))
+            refused = refuses(self.command, self.path)
+            if refused == 0:
+                self.rfile.read(length // 2)
+                return
+            body = self.rfile.read(length)
             with counting:
                 requests += 1
                 failed = fails(requests)
-            self.close_connection = True
-            if failed:
-                self.send_response(503)
+            if failed or refused:
+                self.send_response(refused or 503)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -174,8 +183,8 @@ def proxy(
                 for name, value in answer.getheaders():
                     if name.lower() not in ("date", "server", "connection", "transfer-encoding", "content-length"):
                         self.send_header(name, value)
-                length = answer.getheader("Content-Length", "0") if self.command == "HEAD" else str(len(content))
-                self.send_header("Content-Length", length)
+                size = answer.getheader("Content-Length", "0") if self.command == "HEAD" else str(len(content))
+                self.send_header("Content-Length", size)
                 self.end_headers()
                 self.wfile.write(content)
             finally:

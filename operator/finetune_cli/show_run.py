@@ -100,6 +100,9 @@ def show_summary(report: RunReport, output: Place, folder: str, console: Console
     if report.eval_loss is not None and report.eval_loss_before is not None:
         table.add_row("validation loss", Text(f"{report.eval_loss_before:.3f} before, {report.eval_loss:.3f} after"))
     table.add_row("training loss", Text(f"{report.train_loss:.3f}"))
+    if report.accuracy is not None:
+        right = report.accuracy
+        table.add_row("right labels", Text(f"{right.before:.0%} before, {right.after:.0%} after, of {right.rows}"))
     if report.best_step is not None and report.best_step != report.steps:
         table.add_row("taken from", Text(f"step {report.best_step}, where the validation loss was lowest"))
     if report.stopped_early:

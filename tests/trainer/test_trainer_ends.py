@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from trainer_jobs import METHODS, OVERFITTING, PATIENCE, QUICK
-from trainer_model import save_tiny_model
+from trainer_jobs import METHODS, OVERFITTING, PATIENCE, QUICK, WHOLE
+from trainer_model import save_tiny_model, write_rows
 from trainer_steps import (
     Bench,
     Run,
@@ -19,7 +19,7 @@ from trainer_steps import (
     tree,
 )
 
-from finetune_core.contract import Manifest, Place, TrainerConfig
+from finetune_core.contract import Accuracy, Manifest, Place, TrainerConfig
 from finetune_core.contract.environment import TERMINATION_BYTES
 
 # --- early stopping and the best checkpoint ---------------------------------------------------------------------------
@@ -221,10 +221,13 @@ def test_the_largest_answer_fits_the_termination_message(runs: dict[str, Run]) -
         update={
             "job_name": "j" * 45, "steps": 10**9, "best_step": 10**9, "resumed_from_step": 10**9, "artifact": artifact,
             "stopped_early": True, "supervised_tokens": 10**13, "peak_memory_bytes": 10**12, "truncated_rows": 10**9,
-            "ended_early_rows": 10**9, "unfinished_rows": 10**9, "left_out_rows": 10**9,
+            "ended_early_rows": 10**9, "unfinished_rows": 10**9, "left_out_rows": 10**9, "gpus": 1024, "seed": 2**31,
+            "gpu": "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "predicted_memory_bytes": 10**12,
+            "accuracy": Accuracy(rows=64, before=1 / 3, after=2 / 3), "model_flops_utilization": 1 / 3,
+            "model_revision": "a" * 40,
         }
     )  # fmt: skip
-    assert len(largest.to_json().encode()) <= TERMINATION_BYTES
+    assert len(largest.answer().encode()) <= TERMINATION_BYTES
 
 
 # --- what cannot be trained -------------------------------------------------------------------------------------------
@@ -290,3 +293,28 @@ def test_prepared_rows_that_are_gone_are_named(bench: Bench, tmp_path: Path) -> 
     config = bench.trainer_config(job)
     shutil.rmtree(folder_of(prepare_config(job).prepared.uri))
     assert_fails_clearly(bench.start(config).end(), "DatasetUnavailable", "prepared")
+
+
+def test_a_classification_job_says_how_many_labels_are_right(bench: Bench, tmp_path: Path) -> None:
+    """The colour that the question names; the validation rows ask of things that the training rows have not."""
+    rows = [
+        {"instruction": f"What colour is the {colour} {thing}?", "output": colour}
+        for thing in ("lamp", "table", "chair", "door", "car", "hat", "cup", "book", "bag", "shoe")
+        for colour in ("red", "blue")
+    ]
+    run = bench.train(
+        bench.job(
+            tmp_path / "output",
+            data=write_rows(tmp_path / "train.jsonl", rows[4:]),
+            validation=write_rows(tmp_path / "validation.jsonl", rows[:4]),
+            dataset={"task": "classification"},
+            method="full",
+            hyperparameters=WHOLE | {"maxSteps": 60, "learningRate": 0.01},
+            evaluation={"earlyStoppingPatience": 0, "samples": {"count": 1}},
+        )
+    )
+    accuracy = run.report.accuracy
+    assert accuracy is not None
+    assert (accuracy.rows, accuracy.before, accuracy.after) == (4, 0.0, 1.0)
+    assert len(json.loads((run.output / "samples.json").read_text())) == 1
+    assert "right labels of 4" in (run.output / "report.html").read_text()

@@ -52,6 +52,11 @@ def test_the_report_tells_of_the_run(run: Run) -> None:
     assert report.supervised_tokens == per_epoch * STEPS * 8 // len(TRAIN_ROWS)
     assert report.peak_memory_bytes is not None
     assert report.peak_memory_bytes > 50_000_000
+    assert report.perplexity_before == pytest.approx(math.exp(report.eval_loss_before))
+    assert report.perplexity == pytest.approx(math.exp(report.eval_loss))
+    assert report.tokens_per_second is not None
+    assert 0 < report.tokens_per_second < 1e6
+    assert (report.gpu, report.gpus, report.model_flops_utilization, report.accuracy) == (None, 1, None, None)
 
 
 def test_progress_lines_parse_and_end_at_the_last_step(run: Run) -> None:
@@ -123,7 +128,13 @@ def test_the_papers_say_what_was_done(run: Run) -> None:
     assert Plan.model_validate_json((run.output / "plan.json").read_text()) == run.config.plan
     stored = json.loads((run.output / "run-report.json").read_text())
     answered = json.loads(run.ended.good_answer)
-    assert stored == {key: value for key, value in answered.items() if key != "artifact"}
+    told = {key: value for key, value in answered.items() if key not in ("artifact", "versions")}
+    assert told.items() <= stored.items()
+    assert stored.keys() - told.keys() == {"versions", "predictedMemoryBytes", "dataFingerprint", "seed"}
+    assert stored["dataFingerprint"] == run.config.prepare_report.fingerprint
+    assert stored["seed"] == 11
+    assert stored["predictedMemoryBytes"] == run.config.plan.memory.peak_bytes  # type: ignore[union-attr]
+    assert {"torch", "transformers", "peft", "finetune-operator"} <= stored["versions"].keys()
     assert json.loads((run.output / "dataset-report.json").read_text())["usedRows"] == len(TRAIN_ROWS)
     assert "<html" in (run.output / "report.html").read_text(encoding="utf-8")
 

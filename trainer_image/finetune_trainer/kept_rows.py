@@ -15,7 +15,8 @@ from finetune_trainer.rows import RowWriter, read_tokens
 from finetune_trainer.stage import say
 from finetune_trainer.template import Tokens
 
-MOST_SAMPLE_PROMPTS = 32
+MOST_SAMPLE_PROMPTS = 64
+"""Also the most that a classification job is graded by: each is answered twice, one at a time."""
 
 ROWS_SHOWN = 5
 _ROWS_TRIED = 25
@@ -62,7 +63,7 @@ class KeptRows:
             say(f"{len(self.rows):,} rows are checked and tokenized")
 
     def sample_prompts(self, places: Sequence[int]) -> Iterator[dict[str, object]]:
-        """Up to 32 of the rows at these places, spread evenly: the prompt, and the answer that the dataset gives."""
+        """Up to 64 of the rows at these places, spread evenly: the prompt, and the answer that the dataset gives."""
         picked = set(_spread(places, MOST_SAMPLE_PROMPTS))
         with self._messages_path.open(encoding="utf-8") as lines:
             for place, line in enumerate(lines):

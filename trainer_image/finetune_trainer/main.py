@@ -72,7 +72,7 @@ def _run(arguments: list[str]) -> str | None:
                     from finetune_trainer.train import train
 
                     report = train(told, Path(scratch))
-                    return report and report.to_json()
+                    return report and report.answer()
     except ValidationError as error:
         raise InvalidSpec(f"{CONFIG_VARIABLE}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
     raise InvalidSpec("write finetune-trainer prepare, or finetune-trainer train")

@@ -15,6 +15,9 @@ class State:
     seconds: float = 0.0
     train_loss: float = math.nan
     supervised_tokens: int = 0
+    tokens: int = 0
+    """Of all processes, and the seconds of the steps that trained on them; up to the last progress line."""
+    training_seconds: float = 0.0
     window_tokens: int = 0
     """Tokens since the last progress line, of this process."""
     window_supervised: int = 0
@@ -24,7 +27,7 @@ class State:
     best_eval_loss: float | None = None
     evaluations_without_gain: int = 0
     stopped_early: bool = False
-    samples_before: list[str] = field(default_factory=list)
+    answers_before: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     """The progress lines so far, as JSON."""
 

@@ -19,11 +19,12 @@ from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss, mean_loss
+from finetune_trainer.measures import perplexity, utilization
 from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
-from finetune_trainer.samples import choose_prompts, generate
+from finetune_trainer.samples import choose_graded, choose_samples, generate, graded
 from finetune_trainer.sharding import like, load_optimizer_state, shard, whole
 from finetune_trainer.stage import say, say_fetched
 from finetune_trainer.state import State
@@ -82,8 +83,8 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
             f"{rows.left_out} are left out, with nothing to learn before the cutoff"
         )
     order = Order(len(rows), settings.effective_batch_size, settings.seed)
-    sample_prompts = choose_prompts(config.evaluation.samples, prepared / SAMPLE_PROMPTS)
-    prompts = [prompt["messages"] for prompt in sample_prompts]
+    samples = choose_samples(config.evaluation.samples, prepared / SAMPLE_PROMPTS)
+    labelled = choose_graded(config.task, prepared / SAMPLE_PROMPTS, encoder)
 
     # --- optimizer and state ------------------------------------------------------------------------------------
     weights = trainable_parameters(loaded)
@@ -126,9 +127,9 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     else:
         if group.size > 1:  # each draws its own dropout
             torch.manual_seed(settings.seed * 1_000_003 + group.rank)
-        if prompts:
+        if samples or labelled:
             say("writing sample answers before training")
-            state.samples_before = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
+            state.answers_before = generate(model, encoder, [*samples, *labelled], device)
         if len(held_out):
             say("evaluating before training")
             state.eval_loss_before = validation_loss()
@@ -180,14 +181,20 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         evaluate = len(held_out) > 0 and (last or state.step % settings.evaluation_steps == 0)
         improved = False
         eval_loss = None
+        logs = evaluate or last or state.step % settings.logging_steps == 0
+        if logs and config.device == "cuda":
+            torch.cuda.synchronize(device)  # so that evaluating is not counted as training
+        trained_until = time.monotonic()
         if evaluate:
             eval_loss = validation_loss()
             improved = state.judge(eval_loss, config.evaluation)
             state.stopped_early = state.stopped_early and not last
-        if evaluate or last or state.step % settings.logging_steps == 0:
+        if logs:
             mean = float(group.sum(window_loss)) / state.window_supervised
             tokens = group.total(state.window_tokens)
-            speed = tokens / max(time.monotonic() - window_started, 1e-9)
+            elapsed = max(trained_until - window_started, 1e-9)
+            state.tokens += tokens
+            state.training_seconds += elapsed
             state.log(
                 _progress(
                     config,
@@ -197,7 +204,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
                     eval_loss=eval_loss,
                     learning_rate=learning_rate,
                     grad_norm=float(whole(grad_norm)),
-                    tokens_per_second=speed if state.step > window_step else None,
+                    tokens_per_second=tokens / elapsed if state.step > window_step else None,
                 ),
                 speak=group.leads,
             )
@@ -231,14 +238,15 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         best_step = state.best_step
         with blamed_on(UploadFailed):
             _copy_into(weights, group.on_each_node(lambda: checkpoints.fetch(best_step)).weights())
-    samples = []
-    if prompts:
+    answers: list[str] = []
+    if samples or labelled:
         say("writing sample answers after training")
-        after = generate(model, encoder, prompts, config.evaluation.samples.max_new_tokens, device)
-        samples = [
-            prompt | {"before": before, "after": answer}
-            for prompt, before, answer in zip(sample_prompts, state.samples_before, after, strict=True)
-        ]
+        answers = generate(model, encoder, [*samples, *labelled], device)
+    told = [
+        {"messages": prompt.messages, "reference": prompt.reference, "before": before, "after": after}
+        for prompt, before, after in zip(samples, state.answers_before, answers, strict=False)
+    ]
+    speed = state.tokens / state.training_seconds if state.training_seconds else None
     report = RunReport(
         job_name=config.job_name,
         job_uid=config.job_uid,
@@ -249,9 +257,19 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         train_loss=state.train_loss,
         eval_loss_before=state.eval_loss_before,
         eval_loss=state.best_eval_loss,
+        perplexity_before=perplexity(state.eval_loss_before),
+        perplexity=perplexity(state.best_eval_loss),
+        accuracy=graded(labelled, state.answers_before[len(samples) :], answers[len(samples) :]),
         supervised_tokens=state.supervised_tokens,
         seconds=round(time.monotonic() - started, 3),
+        gpu=torch.cuda.get_device_name(device) if config.device == "cuda" else None,
+        gpus=group.size,
+        tokens_per_second=speed,
+        model_flops_utilization=utilization(config, speed),
         peak_memory_bytes=_peak_memory(config),
+        predicted_memory_bytes=config.plan.memory.peak_bytes if config.plan.memory else None,
+        data_fingerprint=config.prepare_report.fingerprint,
+        seed=settings.seed,
         truncated_rows=rows.truncated,
         ended_early_rows=rows.ended_early,
         unfinished_rows=rows.unfinished,
@@ -263,7 +281,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     def store() -> RunReport:
         say("storing the result")
         stored = export(
-            loaded, trained, encoder.tokenizer, config, report, state.metrics, samples, prepared, output,
+            loaded, trained, encoder.tokenizer, config, report, state.metrics, told, prepared, output,
             scratch / "export",
         )  # fmt: skip
         with blamed_on(UploadFailed):

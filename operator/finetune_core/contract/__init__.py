@@ -11,12 +11,13 @@ from finetune_core.contract.prepare import DATASET_REPORT, FindingCount, Prepare
 from finetune_core.contract.progress import Progress, format_progress, format_stage, parse_progress, parse_stage
 from finetune_core.contract.shape import ModelShape
 from finetune_core.contract.statistics import LENGTH_EDGES, DataStatistics, LengthPercentiles
-from finetune_core.contract.train import Artifact, RunReport, TrainerConfig
+from finetune_core.contract.train import Accuracy, Artifact, RunReport, TrainerConfig
 
 __all__ = [
     "DATASET_REPORT",
     "LENGTH_EDGES",
     "MANIFEST_NAME",
+    "Accuracy",
     "Artifact",
     "DataStatistics",
     "Failure",

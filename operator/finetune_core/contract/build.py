@@ -52,6 +52,7 @@ def trainer_config(
         prepare_report=report,
         plan=plan,
         plan_fingerprint=_fingerprint(spec, report, plan),
+        task=spec.dataset.task,
         evaluation=spec.evaluation,
         checkpoints=spec.checkpoints,
         device=device,

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import Checkpoints, Evaluation, Method
+from finetune_core.api.job import Checkpoints, Evaluation, Method, Task
 from finetune_core.api.plan import Plan, ResolvedHyperparameters
 from finetune_core.contract.place import Place
 from finetune_core.contract.prepare import PrepareReport
@@ -25,6 +25,7 @@ class TrainerConfig(ApiModel):
     prepare_report: PrepareReport
     plan: Plan
     plan_fingerprint: str = Field(description="Checkpoints with another one are never resumed from.")
+    task: Task | None = None
     evaluation: Evaluation
     checkpoints: Checkpoints
     device: Literal["cuda", "cpu"]
@@ -61,6 +62,17 @@ class Artifact(ApiModel):
     report_uri: str
 
 
+class Accuracy(ApiModel):
+    """Answers to validation rows that are the dataset's own, but for case and a final full stop."""
+
+    rows: int
+    before: float = Field(description="Share of the rows, before training.")
+    after: float
+
+
+_IN_THE_FILE_ALONE = ("gpu", "predicted_memory_bytes", "model_revision", "data_fingerprint", "seed")
+
+
 class RunReport(ApiModel):
     """The answer of an attempt that finished."""
 
@@ -74,12 +86,31 @@ class RunReport(ApiModel):
     train_loss: float
     eval_loss_before: float | None = None
     eval_loss: float | None = Field(default=None, description="Validation loss of the exported weights.")
+    perplexity_before: float | None = Field(default=None, description="exp of the validation loss.")
+    perplexity: float | None = None
+    accuracy: Accuracy | None = Field(default=None, description="Of classification jobs with validation rows.")
     supervised_tokens: int
     seconds: float
-    peak_memory_bytes: int | None = None
+    gpu: str | None = Field(default=None, description="The card, as its driver calls it.")
+    gpus: int = 1
+    tokens_per_second: float | None = Field(
+        default=None, description="Of all GPUs, prompts included; evaluation, checkpoints and loading left out."
+    )
+    model_flops_utilization: float | None = Field(
+        default=None, description="Model FLOPs over what the catalogue says the GPUs can do in 16 bits."
+    )
+    peak_memory_bytes: int | None = Field(default=None, description="Measured, of the first GPU.")
+    predicted_memory_bytes: int | None = None
+    model_revision: str | None = Field(default=None, description="Commit of a model from the hub.")
+    data_fingerprint: str | None = Field(default=None, description="SHA-256 of all that the prepared tokens depend on.")
+    seed: int | None = None
     truncated_rows: int = Field(default=0, description="Training rows longer than the cutoff.")
     ended_early_rows: int = Field(default=0, description="Of them, those that lost whole answers.")
     unfinished_rows: int = Field(default=0, description="Of them, those that were cut within an answer.")
     left_out_rows: int = Field(default=0, description="Rows with nothing to learn before the cutoff.")
-    versions: dict[str, str]
+    versions: dict[str, str] = Field(default_factory=dict, description="In run-report.json alone.")
     artifact: Artifact | None = None
+
+    def answer(self) -> str:
+        """The termination message: without what nobody reads there, so that the longest locations fit."""
+        return self.model_copy(update=dict.fromkeys(_IN_THE_FILE_ALONE) | {"versions": {}}).to_json()

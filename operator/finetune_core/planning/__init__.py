@@ -1,5 +1,6 @@
 """How a job will be trained: a pure function of the job, the model's shape, the data's lengths and the GPU."""
 
+from finetune_core.planning.flops import flops_per_token
 from finetune_core.planning.gpus import Gpu, add_gpus, catalogue, find_gpu
 from finetune_core.planning.plan import infeasible_line, plan
 from finetune_core.planning.shapes import shape_from_config, shipped_shape
@@ -10,6 +11,7 @@ __all__ = [
     "add_gpus",
     "catalogue",
     "find_gpu",
+    "flops_per_token",
     "infeasible_line",
     "plan",
     "shape_from_config",
