@@ -21,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -356,6 +357,8 @@ def _explained(error: BaseException, where: str) -> StorageError:
             f"{where}: no complete S3 credentials: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its Secret, "
             "or the process an identity"
         )
+    if isinstance(error, FlexibleChecksumError):
+        return StorageError(f"{where}: the bytes that came are not those that are stored there: try again")
     name = type(error).__name__
     if isinstance(error, SSLError):
         return StorageError(
