@@ -109,10 +109,10 @@ def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
         refuse_oversize(sum(entry.size_bytes for entry in chosen), place.uri)
         names = [entry.path for entry in chosen]
     files = [_download(place.uri, repo, checked_path(name, place.uri), revision, token) for name in names]
-    # In the cache a file is a link from snapshots/COMMIT/, to a file beside snapshots.
+    # In the cache a file is a link from snapshots/COMMIT/ to one beside snapshots, or to one that repositories share.
     snapshot = files[0].parents[names[0].count("/")]
     source = f"hf://datasets/{repo}@{snapshot.name}{f'/{path}' if path else ''}"
-    return Data(source, measured(files, source, snapshot.parents[1]))
+    return Data(source, measured(files, source, snapshot.parents[2]))
 
 
 def _download(uri: str, repo: str, name: str, revision: str | None, token: str | None) -> Path:

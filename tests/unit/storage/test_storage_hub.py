@@ -163,6 +163,18 @@ def test_a_dataset_is_its_training_data(run: Fetch) -> None:
     )  # fmt: skip
 
 
+def test_a_file_that_repositories_of_the_cache_share(run: Fetch, tmp_path: Path) -> None:
+    """As the library lays out what came by Xet: the blob of the repository is a link to one of the whole cache."""
+    cache = tmp_path / "hub" / "hub"
+    repo = cache / "datasets--org--name"
+    for folder in (cache / "blobs" / "ab", repo / "blobs", repo / "snapshots" / COMMIT):
+        folder.mkdir(parents=True)
+    (cache / "blobs" / "ab" / "abcd").write_bytes(b"{}\n")
+    (repo / "blobs" / "etag").symlink_to("../../blobs/ab/abcd")
+    (repo / "snapshots" / COMMIT / "a.jsonl").symlink_to("../../blobs/etag")
+    assert dataset(run, f"hf://datasets/org/name@{COMMIT}/a.jsonl")[1] == {"a.jsonl": b"{}\n"}
+
+
 def test_a_cache_whose_links_lead_out_of_it(run: Fetch, tmp_path: Path) -> None:
     (tmp_path / "secret.jsonl").write_text("hidden")
     snapshot = tmp_path / "hub" / "hub" / "datasets--org--name" / "snapshots" / COMMIT
