@@ -82,6 +82,10 @@ class Settings:
     gpus_file: str = ""
     """File of GPUs that the catalogue lacks, in the form of ``finetune_core/planning/gpus.yaml``'s list."""
 
+    model_cache_claim: str = ""
+    """Claim in each job's namespace that holds what jobs download from the hub, so that it is downloaded once; it must
+    be ReadWriteMany. Empty: every pod downloads for itself."""
+
     s3_endpoint_url: str = ""
     """S3 endpoint of locations that name none; empty: AWS."""
 

@@ -9,6 +9,18 @@ theirs is first opened, and nowhere else.
 from finetune_storage.dataset import Data, DataFile
 from finetune_storage.folder import Entry, Folder
 from finetune_storage.local import sha256_of
-from finetune_storage.places import fetch, fetch_dataset, open_folder, push
+from finetune_storage.places import fetch, fetch_dataset, is_shared, open_folder, push, revision_of
 
-__all__ = ["Data", "DataFile", "Entry", "Folder", "fetch", "fetch_dataset", "open_folder", "push", "sha256_of"]
+__all__ = [
+    "Data",
+    "DataFile",
+    "Entry",
+    "Folder",
+    "fetch",
+    "fetch_dataset",
+    "is_shared",
+    "open_folder",
+    "push",
+    "revision_of",
+    "sha256_of",
+]

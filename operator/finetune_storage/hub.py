@@ -4,11 +4,13 @@ The library's own settings hold: HF_HOME and HF_HUB_CACHE, HF_HUB_OFFLINE, HF_EN
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, constants, errors, hf_hub_download, snapshot_download
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
 
 from finetune_core.api.location import HubUri
 from finetune_core.contract import Place
@@ -18,6 +20,7 @@ from finetune_storage.credentials import read_credentials
 from finetune_storage.dataset import Data, measured, refuse_oversize
 from finetune_storage.folder import WEIGHTS_SUFFIX, Entry, checked_path
 from finetune_storage.local import os_errors
+from finetune_storage.meter import Meter, Tell
 
 # Weights, configuration, tokenizer and chat template. No pickle (*.bin, *.pt) and no code (*.py): loading runs them.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
@@ -30,8 +33,8 @@ _OLD_WEIGHTS = [f"*{WEIGHTS_SUFFIX}", f"*{WEIGHTS_SUFFIX}.index.json", "adapter_
 _HTTP_ERROR: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # of whichever HTTP library it stands on
 
 
-def fetch(place: Place, repository: HubUri, weights: bool = True) -> Path:
-    """The folder of a model in the hub's cache; downloaded where it is not there yet.
+def fetch(place: Place, repository: HubUri, weights: bool = True, tell: Tell | None = None) -> Path:
+    """The folder of a model in the hub's cache; downloaded where it is not there yet, and named after the commit.
 
     Raises:
         InvalidSpec: the place names a file of a model, or a dataset.
@@ -44,16 +47,36 @@ def fetch(place: Place, repository: HubUri, weights: bool = True) -> Path:
         raise InvalidSpec(f"{place.uri} is a dataset, where a model is needed: write hf://org/name")
     if repository.path:
         raise InvalidSpec(f"{place.uri} names a file of a model: write hf://{repo}, the whole model")
+    wanted: dict[str, Any] = {
+        "revision": repository.revision,
+        "token": token,
+        "allow_patterns": MODEL_FILES,
+        "ignore_patterns": MODEL_DUPLICATES if weights else [*MODEL_DUPLICATES, f"*{WEIGHTS_SUFFIX}"],
+    }
     with _answers(place.uri):
-        return Path(
-            snapshot_download(
-                repo,
-                revision=repository.revision,
-                token=token,
-                allow_patterns=MODEL_FILES,
-                ignore_patterns=MODEL_DUPLICATES if weights else [*MODEL_DUPLICATES, f"*{WEIGHTS_SUFFIX}"],
-            )
-        )
+        missing_bytes = 0
+        if tell is not None:
+            # Where nobody answers, the download itself says why, or finds that all is there.
+            with suppress(errors.DryRunError):
+                files = snapshot_download(repo, dry_run=True, **wanted)
+                missing_bytes = sum(file.file_size for file in files if file.will_download)
+        return Path(snapshot_download(repo, tqdm_class=_counted_by(Meter(missing_bytes, tell)), **wanted))
+
+
+def _counted_by(meter: Meter) -> type[Any]:
+    """A progress bar that shows nothing: the bytes that it counts go to the meter."""
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            # The library makes three: of the bytes of files, of what goes over the network for them, and of files.
+            self._counts = options.get("name") == "huggingface_hub.snapshot_download"
+            super().__init__(*args, **options | {"disable": True})  # type: ignore[no-untyped-call]
+
+        def update(self, n: float | None = 1) -> None:
+            if self._counts:
+                meter.add(int(n or 0))
+
+    return Bar
 
 
 def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
@@ -88,10 +111,10 @@ def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
         refuse_oversize(sum(entry.size_bytes for entry in chosen), place.uri)
         names = [entry.path for entry in chosen]
     files = [_download(place.uri, repo, checked_path(name, place.uri), revision, token) for name in names]
-    # In the cache a file is a link from snapshots/COMMIT/, to a file beside snapshots.
+    # In the cache a file is a link from snapshots/COMMIT/ to one beside snapshots, or to one that repositories share.
     snapshot = files[0].parents[names[0].count("/")]
     source = f"hf://datasets/{repo}@{snapshot.name}{f'/{path}' if path else ''}"
-    return Data(source, measured(files, source, snapshot.parents[1]))
+    return Data(source, measured(files, source, snapshot.parents[2]))
 
 
 def push(place: Place, repository: HubUri, folders: dict[str, Path], message: str) -> str:

@@ -1,16 +1,19 @@
 """Which client serves which scheme. A client is imported when a place of its scheme is first opened."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from finetune_core.api.location import ClaimUri, ConfigMapUri, FileUri, HttpsUri, HubUri, S3Uri, parse_uri, public_uri
 from finetune_core.contract import Place
+from finetune_core.contract.environment import MODEL_CACHE_VARIABLE
 from finetune_core.errors import InvalidSpec, StorageError
 from finetune_storage.dataset import Data, local_dataset
 from finetune_storage.folder import Folder
+from finetune_storage.meter import Tell
 
 
-def fetch(place: Place, into: Path, weights: bool = True) -> Path:
+def fetch(place: Place, into: Path, weights: bool = True, tell: Tell | None = None) -> Path:
     """Make the model at ``place`` a local path, to be read and not changed.
 
     ``file://`` gives the path itself. ``s3://`` gives a file, or a folder with all that lies below the prefix, under
@@ -20,6 +23,7 @@ def fetch(place: Place, into: Path, weights: bool = True) -> Path:
         place: where it lies.
         into: folder of this machine for what has to be copied.
         weights: without them, a model's configuration and tokenizer alone are downloaded.
+        tell: told about every ten seconds how many bytes have come, and of how many; from any thread.
 
     Raises:
         InvalidSpec: the place names something that cannot be fetched.
@@ -34,17 +38,27 @@ def fetch(place: Place, into: Path, weights: bool = True) -> Path:
         case S3Uri() as location:
             from finetune_storage import s3
 
-            return s3.fetch(place, location, into, weights)
+            return s3.fetch(place, location, into, weights, tell)
         case HubUri() as repository:
             from finetune_storage import hub
 
-            return hub.fetch(place, repository, weights)
+            return hub.fetch(place, repository, weights, tell)
         case HttpsUri():
             raise InvalidSpec(
                 f"{public_uri(place.uri)} can only be a dataset: write hf://org/name or s3://bucket/prefix"
             )
         case ClaimUri() | ConfigMapUri():
             raise in_a_cluster(place.uri)
+
+
+def revision_of(place: Place, fetched: Path) -> str | None:
+    """The hub's commit that a fetched model is; None of a model that is not the hub's."""
+    return fetched.name if isinstance(parse_uri(place.uri), HubUri) else None
+
+
+def is_shared(place: Place) -> bool:
+    """Whether a model that is fetched from there stays in a cache for the pods that come after this one."""
+    return bool(os.environ.get(MODEL_CACHE_VARIABLE)) and isinstance(parse_uri(place.uri), HubUri)
 
 
 def fetch_dataset(

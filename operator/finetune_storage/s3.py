@@ -7,10 +7,11 @@ import hashlib
 import re
 import zlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    FlexibleChecksumError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -28,15 +30,18 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError, S3ValidationError
+from s3transfer.manager import TransferManager
+from s3transfer.subscribers import BaseSubscriber
 
 from finetune_core.api.location import S3Uri
 from finetune_core.contract import ManifestFile, Place
 from finetune_core.errors import NotFound, StorageError
-from finetune_storage.choice import choose
+from finetune_storage.choice import bounded, choose
 from finetune_storage.credentials import read_credentials
 from finetune_storage.dataset import Data, DataFile, Receiver, refuse_oversize
 from finetune_storage.folder import WEIGHTS_SUFFIX, Entry, checked_path, refuse_large
 from finetune_storage.local import os_errors, replacing, replacing_tree
+from finetune_storage.meter import Meter, Tell
 
 # An endpoint that is not there costs MAX_ATTEMPTS x CONNECT_TIMEOUT_SECONDS, 15 seconds (one that refuses, about one):
 # a person waits for the answer. 3 seconds allow for one lost packet of the TCP handshake. A store that has taken the
@@ -51,6 +56,9 @@ PART_BYTES = 16 * 2**20
 _DELETE_BATCH = 1000  # what one DeleteObjects request may name
 
 _TRANSFER = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
+
+# Parts that are under way, and the questions about the objects that come next.
+_CONNECTIONS = _TRANSFER.max_request_concurrency + _TRANSFER.max_submission_concurrency
 
 _UNKNOWN_KEY = "the store does not know the access key: check AWS_ACCESS_KEY_ID"
 _DENIED = "access is denied: allow these credentials to list, read, write and delete there"
@@ -71,12 +79,12 @@ _ADVICE = {
 }
 
 
-def fetch(place: Place, location: S3Uri, into: Path, weights: bool = True) -> Path:
+def fetch(place: Place, location: S3Uri, into: Path, weights: bool = True, tell: Tell | None = None) -> Path:
     """Download the object at ``place``, or all below that prefix (``weights`` false: all but safetensors).
 
     Raises:
         NotFound: there is neither.
-        StorageError: it could not be read, a key leads out of the folder, or there is no room for it.
+        StorageError: it could not be read, is too many files, has a key that leads out of the folder, or finds no room.
     """
     folder = S3Folder(place, location)
     name = (location.key or location.bucket).rpartition("/")[2]
@@ -87,11 +95,11 @@ def fetch(place: Place, location: S3Uri, into: Path, weights: bool = True) -> Pa
             folder.download_object(location.key, target)
             return target
     with replacing_tree(target) as partial:
-        for entry in folder.list():
-            if weights or not entry.path.endswith(WEIGHTS_SUFFIX):
-                folder.download(entry.path, partial / entry.path)
-        if not any(partial.iterdir()):
+        there = bounded(folder.list(), folder.where)
+        wanted = [entry for entry in there if weights or not entry.path.endswith(WEIGHTS_SUFFIX)]
+        if not wanted:
             raise NotFound(f"nothing lies at {folder.where}: check the bucket and the key")
+        folder.download_all(wanted, partial, Meter(sum(entry.size_bytes for entry in wanted), tell))
     return target
 
 
@@ -173,6 +181,25 @@ class S3Folder:
         with replacing(local) as file:
             self._download(key, file, path)
 
+    def download_all(self, entries: Sequence[Entry], local: Path, meter: Meter) -> None:
+        """Make listed objects files below a local folder, many at once.
+
+        One transfer manager does them all, which bounds what is under way and what is held in memory, whether the files
+        are few and large or many and small. The first that fails ends the others; what they left is the caller's to
+        remove.
+        """
+        ended: SimpleQueue[tuple[Entry, Any]] = SimpleQueue()
+        with TransferManager(self._client, _TRANSFER) as manager:
+            for entry in entries:
+                target = local / entry.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                watching = [_Watching(entry, meter, ended)]
+                manager.download(self._bucket, self._key_of(entry.path), str(target), subscribers=watching)
+            for _ in entries:
+                entry, transfer = ended.get()
+                with self._answers(entry.path), self._reasons(self._key_of(entry.path)):
+                    transfer.result()
+
     def receive(self, key: str, local: Path, path: str = "") -> DataFile:
         """The same for a file of a dataset: hashed on its way, and no larger than may be fetched."""
         source = f"{path} below {self.where}" if path else self.where
@@ -187,14 +214,8 @@ class S3Folder:
         return self.receive(self._key_of(entry.path), local, entry.path)
 
     def _download(self, key: str, file: BinaryIO | Receiver, path: str) -> None:
-        with self._answers(path):
-            try:
-                self._client.download_fileobj(self._bucket, key, file, Config=_TRANSFER)
-            except ClientError as error:
-                if _code(error).isdigit():
-                    # boto3 asks HEAD first, whose answers cannot say why; those of GET do.
-                    self._client.get_object(Bucket=self._bucket, Key=key)["Body"].close()
-                raise
+        with self._answers(path), self._reasons(key):
+            self._client.download_fileobj(self._bucket, key, file, Config=_TRANSFER)
 
     def delete(self, prefix: str) -> None:
         """Remove the object of that name and all below it."""
@@ -222,6 +243,16 @@ class S3Folder:
             for data in body.iter_chunks(PART_BYTES):
                 digest.update(data)
         return digest.hexdigest()
+
+    @contextmanager
+    def _reasons(self, key: str) -> Iterator[None]:
+        """Let the store say why an object cannot be had: boto3 asks HEAD first, whose answer cannot; GET's does."""
+        try:
+            yield
+        except ClientError as error:
+            if _code(error).isdigit():
+                self._client.get_object(Bucket=self._bucket, Key=key)["Body"].close()
+            raise
 
     @contextmanager
     def _answers(self, path: str = "") -> Iterator[None]:
@@ -265,6 +296,21 @@ class _Measured:
         return b64encode(self._crc32.to_bytes(4, "big")).decode()
 
 
+class _Watching(BaseSubscriber):  # type: ignore[misc]  # s3transfer has no types
+    """Tells of one object among many: what came of it, and when it has ended, well or not."""
+
+    def __init__(self, entry: Entry, meter: Meter, ended: SimpleQueue[tuple[Entry, Any]]) -> None:
+        self._entry = entry
+        self._meter = meter
+        self._ended = ended
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: Any) -> None:
+        self._meter.add(bytes_transferred)
+
+    def on_done(self, future: Any, **_: Any) -> None:
+        self._ended.put((self._entry, future))
+
+
 def _connect(place: Place) -> Any:
     """A client for the place. Without credentials: those of the process (environment, profile, workload identity)."""
     credentials = read_credentials(place.credentials)
@@ -282,6 +328,7 @@ def _connect(place: Place) -> Any:
                 retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 read_timeout=READ_TIMEOUT_SECONDS,
+                max_pool_connections=_CONNECTIONS,
                 # http://minio:9000 has no host of the name bucket.minio
                 s3={"addressing_style": "path"} if place.endpoint_url else None,
             ),
@@ -310,6 +357,8 @@ def _explained(error: BaseException, where: str) -> StorageError:
             f"{where}: no complete S3 credentials: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in its Secret, "
             "or the process an identity"
         )
+    if isinstance(error, FlexibleChecksumError):
+        return StorageError(f"{where}: the bytes that came are not those that are stored there: try again")
     name = type(error).__name__
     if isinstance(error, SSLError):
         return StorageError(

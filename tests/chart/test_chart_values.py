@@ -56,6 +56,7 @@ def test_the_definition_can_be_left_to_others(helm: Helm) -> None:
         ("namespaces={Team_A}", "at '/namespaces/0': 'Team_A' does not match"),
         ("namespaces=team-a", "at '/namespaces': got string, want array"),
         ("s3.endpointURL=s3.example", "at '/s3/endpointURL': 's3.example' does not match"),
+        ("modelCache.claimName=Models", "at '/modelCache/claimName': 'Models' does not match"),
         ("nodeSelector.gpu=true", "at '/nodeSelector/gpu': got boolean, want string"),
         ("metrics.rules.enabled=yes", "at '/metrics/rules/enabled': got string, want boolean"),
     ],

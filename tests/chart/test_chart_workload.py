@@ -16,7 +16,7 @@ OTHER = (
     "s3.endpointURL=http://s3.example:9000/?a=1&b=2", "s3.region=eu-1", "settings.leaseSeconds=2.5",
     "settings.workers=3", "settings.pollSeconds=0.5", "settings.progressWritesPerSecond=3", "settings.sweepSeconds=33",
     "settings.prepareCpu=2", "settings.prepareMemory=5Gi", "settings.prepareStorage=6Gi",
-    f"extraGpus:=[{CARD}]",
+    f"extraGpus:=[{CARD}]", "modelCache.claimName=models",
     "settings.maxDatasetBytes=9000000000", "settings.internalHosts=data.corp",
     "settings.prepareDeadlineSeconds=1000000", "settings.trainDeadlineSeconds=5000000", "settings.graceSeconds=7",
 )  # fmt: skip

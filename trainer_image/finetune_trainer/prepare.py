@@ -1,4 +1,4 @@
-"""The prepare step: fetch, check, split, tokenize. Needs no GPU and no weights.
+"""The prepare step: fetch, check, split, tokenize. Needs no GPU and no weights, but downloads them where they stay.
 
 What it stores, in ``.work/<uid>/prepared`` of the output place: the tokens of every row, not truncated, with their loss
 masks; the dataset report; a few prompts for samples; and last its own answer, so that a second run finds it.
@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_core.api.job import ValidationFraction
-from finetune_core.contract import DATASET_REPORT, PrepareConfig, PrepareReport
+from finetune_core.contract import DATASET_REPORT, Place, PrepareConfig, PrepareReport
 from finetune_core.data import (
     DatasetReport,
     Kept,
@@ -25,12 +25,12 @@ from finetune_core.data import (
 )
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
-from finetune_storage import Data, Folder, fetch, fetch_dataset, open_folder, sha256_of
+from finetune_storage import Data, Folder, fetch, fetch_dataset, is_shared, open_folder, sha256_of
 from finetune_storage.output import refuse_occupied
 from finetune_trainer.kept_rows import KeptRows
 from finetune_trainer.rows import read_counts, split_file
 from finetune_trainer.sources import described, rows_of
-from finetune_trainer.stage import say
+from finetune_trainer.stage import say, say_fetched
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
@@ -68,6 +68,7 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         answer = _stored_answer(folder, fingerprint)
     if answer is not None:
         say("found it prepared")
+        _fill_cache(config.model, scratch)
         return answer
 
     say("checking and tokenizing the dataset")
@@ -90,12 +91,21 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         rejected_rows=report.rejected_rows,
         findings=report.finding_counts(),
     )
+    _fill_cache(config.model, scratch)
     say("storing the tokens")
     with blamed_on(UploadFailed):
         for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):
             folder.upload(local / name, name)
         folder.write(ANSWER, answer.to_json(indent=2).encode())
     return answer
+
+
+def _fill_cache(model: Place, scratch: Path) -> None:
+    """Download the weights where they stay for the training, which then holds no card while it waits for them."""
+    if is_shared(model):
+        say("fetching the model")
+        with blamed_on(ModelUnavailable):
+            fetch(model, scratch / "model", tell=say_fetched)
 
 
 def _fetch_validation(config: PrepareConfig, into: Path) -> Data | None:

@@ -27,7 +27,7 @@ from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
 from finetune_trainer.samples import choose_graded, choose_samples, generate, graded
 from finetune_trainer.sharding import like, load_optimizer_state, shard, whole
-from finetune_trainer.stage import say
+from finetune_trainer.stage import say, say_fetched
 from finetune_trainer.state import State
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
@@ -59,9 +59,10 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     # --- model and data -----------------------------------------------------------------------------------------
     accelerator = Accelerator(mixed_precision=_mixed_precision(config), cpu=config.device == "cpu")
     torch.manual_seed(settings.seed)
-    say("loading the model")
+    say("fetching the model")
     with blamed_on(ModelUnavailable):
-        base = group.on_each_node(lambda: fetch(config.model, scratch / "base"))
+        base = group.on_each_node(lambda: fetch(config.model, scratch / "base", tell=say_fetched))
+    say("loading the model")
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
     sharded = settings.sharding == "full"
     # A model that is divided may be larger than one card.

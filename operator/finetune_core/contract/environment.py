@@ -17,6 +17,10 @@ DEFAULT_DATASET_LIMIT_BYTES = 4 * 2**30
 INTERNAL_HOSTS_VARIABLE = "FINETUNE_INTERNAL_HOSTS"
 """Hosts, by name or address and separated by commas, that https may read though their addresses are internal ones."""
 
+MODEL_CACHE_VARIABLE = "FINETUNE_MODEL_CACHE"
+"""The folder that the hub's cache is in, where it is shared and outlives the pod: the prepare step then downloads the
+weights too, before a card is held for it."""
+
 NODES_VARIABLE = "FINETUNE_NODES"
 """How many nodes (pods) train together, each with as many processes as ``plan.gpu.perNode``; absent: this one alone."""
 
@@ -40,3 +44,5 @@ CLAIMS_FOLDER = "/var/run/finetune/claims"
 """In a pod: a folder for each claim."""
 CONFIG_MAPS_FOLDER = "/var/run/finetune/configmaps"
 """In a pod: a folder for each role's ConfigMap."""
+MODEL_CACHE_FOLDER = "/var/run/finetune/model-cache"
+"""In a pod: the claim of the shared cache."""

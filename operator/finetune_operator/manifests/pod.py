@@ -149,6 +149,7 @@ def _container(
     if kind == "prepare":
         environment[DATASET_LIMIT_VARIABLE] = str(settings.max_dataset_bytes)
         environment[INTERNAL_HOSTS_VARIABLE] = ",".join(settings.internal_hosts)
+    environment |= mounts.environment
     return {
         "name": CONTAINER,
         "image": spec.pod.image or settings.trainer_image,

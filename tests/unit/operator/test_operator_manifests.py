@@ -283,6 +283,39 @@ def test_a_claim_of_the_data_alone_is_not_in_the_train_pod() -> None:
     assert claims_of(made("train", "dataset.uri=pvc://data/rows.jsonl")) == {}
 
 
+CACHED = {"FINETUNE_MODEL_CACHE": "/var/run/finetune/model-cache", "HF_HUB_CACHE": "/var/run/finetune/model-cache"}
+
+
+@BOTH
+def test_what_comes_from_the_hub_is_kept_in_the_shared_cache(kind: str) -> None:
+    manifest = made(kind, model_cache_claim="models")
+    assert claims_of(manifest) == {"/var/run/finetune/model-cache": "models"}
+    assert CACHED.items() <= environment_of(manifest).items()
+    asked_otherwise = made(kind, "pod.env=[{name: HF_HUB_CACHE, value: /scratch}]", model_cache_claim="models")
+    assert CACHED.items() <= environment_of(asked_otherwise).items()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("changes", "claim"), [((), ""), (("model.uri=s3://models/qwen",), "models"), (CLAIMS, "models")]
+)
+def test_what_does_not_come_from_the_hub_needs_no_cache(kind: str, changes: tuple[str, ...], claim: str) -> None:
+    manifest = made(kind, *changes, model_cache_claim=claim)
+    assert "/var/run/finetune/model-cache" not in claims_of(manifest)
+    assert not CACHED.keys() & environment_of(manifest).keys()
+
+
+def test_a_dataset_of_the_hub_is_kept_too() -> None:
+    changes = ("model.uri=s3://models/qwen", "dataset.uri=hf://datasets/org/rows")
+    assert claims_of(made("prepare", *changes, model_cache_claim="models"))
+    assert not claims_of(made("train", *changes, model_cache_claim="models"))
+
+
+def test_the_shared_cache_does_not_bind_a_preparation_to_nodes_with_cards() -> None:
+    assert "affinity" not in pod_of(made("prepare", model_cache_claim="models"))
+    assert "affinity" in pod_of(made("prepare", "dataset.uri=pvc://data/rows.jsonl", model_cache_claim="models"))
+
+
 def test_a_key_of_a_config_map_is_a_file_of_its_role() -> None:
     manifest, root = made("prepare", *CONFIG_MAPS), "/var/run/finetune/configmaps"
     named = {volume["name"]: volume["configMap"] for volume in pod_of(manifest)["volumes"] if "configMap" in volume}

@@ -3,20 +3,17 @@
 The library reads its settings from the environment when it is imported, so each case is a process of its own.
 """
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from servers import free_port, http_server
+from reading_hub import COMMIT, reading_hub
+from servers import free_port
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_" + "hidden"
 FILES = {
     "config.json": b"{}",
@@ -44,57 +41,10 @@ REPOSITORIES = {"org/name": FILES, "org/private": FILES, "org/parts": PARTS}
 Fetch = Callable[..., tuple[str, str]]
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Just enough of the hub: a few repositories, each both a model and a dataset; a gated and a failing one.
-
-    It knows one commit, lists a tree in one page, and has no Xet, no redirect to a store and no ranges.
-    """
-
-    def do_GET(self) -> None:
-        url = unquote(urlsplit(self.path).path).replace("/datasets/", "/models/").removeprefix("/api")
-        files = next((files for name, files in REPOSITORIES.items() if f"/{name}/" in f"{url}/"), None)
-        if "/org/gated" in url:
-            self.answer(403, code="GatedRepo")
-        elif "/org/failing" in url:
-            self.answer(500)
-        elif "/org/private" in url and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self.answer(401, code="RepoNotFound")
-        elif files is None:
-            self.answer(404, code="RepoNotFound")
-        elif url.endswith(("/revision/main", f"/revision/{COMMIT}")) or url.count("/") == 3:
-            self.answer(200, json.dumps({"id": "org/name", "sha": COMMIT, "siblings": []}).encode())
-        elif "/revision/" in url:
-            self.answer(404, code="RevisionNotFound")
-        elif url.endswith(f"/tree/{COMMIT}"):
-            tree = [
-                {"type": "file", "path": path, "size": len(data), "oid": f"{len(data):040x}"}
-                for path, data in files.items()
-            ]
-            self.answer(200, json.dumps(tree).encode())
-        elif data := files.get(url.partition("/resolve/")[2].partition("/")[2]):
-            self.answer(200, data, ETag=f'"{data.hex()}"')
-        else:
-            self.answer(404, code="EntryNotFound")
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def answer(self, status: int, content: bytes = b"", code: str = "", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        if code:
-            self.send_header("X-Error-Code", code)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def hub() -> Iterator[str]:
-    with http_server(Hub) as url:
-        yield url
+    with reading_hub(REPOSITORIES, private={"org/private": TOKEN}) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -211,6 +161,18 @@ def test_a_dataset_is_its_training_data(run: Fetch) -> None:
     assert dataset(run, "hf://datasets/org/name") == (
         f"hf://datasets/org/name@{COMMIT}", {"data/train.jsonl": FILES["data/train.jsonl"]}
     )  # fmt: skip
+
+
+def test_a_file_that_repositories_of_the_cache_share(run: Fetch, tmp_path: Path) -> None:
+    """As the library lays out what came by Xet: the blob of the repository is a link to one of the whole cache."""
+    cache = tmp_path / "hub" / "hub"
+    repo = cache / "datasets--org--name"
+    for folder in (cache / "blobs" / "ab", repo / "blobs", repo / "snapshots" / COMMIT):
+        folder.mkdir(parents=True)
+    (cache / "blobs" / "ab" / "abcd").write_bytes(b"{}\n")
+    (repo / "blobs" / "etag").symlink_to("../../blobs/ab/abcd")
+    (repo / "snapshots" / COMMIT / "a.jsonl").symlink_to("../../blobs/etag")
+    assert dataset(run, f"hf://datasets/org/name@{COMMIT}/a.jsonl")[1] == {"a.jsonl": b"{}\n"}
 
 
 def test_a_cache_whose_links_lead_out_of_it(run: Fetch, tmp_path: Path) -> None:
