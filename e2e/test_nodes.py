@@ -10,7 +10,7 @@ from e2e.test_interruptions import INTERRUPTED_AT, STEPS, fill_memory, first_ste
 
 def pair(name: str) -> Json:
     """A job of two pods that takes some ten seconds, and stores its state every 20 steps."""
-    numbers = {"learningRate": 3e-3, "effectiveBatchSize": 16, "microBatchSize": 4, "loggingSteps": 5}
+    numbers = {"learningRate": 3e-3, "effectiveBatchSize": 8, "microBatchSize": 4, "loggingSteps": 5}
     return job(
         name,
         gpu={"type": "cpu", "nodes": 2},
@@ -31,6 +31,28 @@ def running(jobs: Jobs, name: str, attempt: int) -> list[Json]:
         return found if len(found) == 2 else None
 
     return wait_for(both, 120)
+
+
+WHO = """
+import os, socket
+host = os.environ["FINETUNE_RENDEZVOUS"].rpartition(":")[0]
+print(os.environ["FINETUNE_NODES"], os.environ["FINETUNE_NODE_RANK"], socket.gethostbyname(host))
+"""
+
+
+def test_each_pod_knows_which_it_is_and_finds_the_first_and_only_the_first_tells_of_progress(
+    cluster: Cluster, jobs: Jobs
+) -> None:
+    jobs.apply(pair("named"))
+    where = ("--namespace", jobs.namespace)
+    pods = running(jobs, "named", 1)
+    names = [pod["metadata"]["name"] for pod in pods]
+    said = [cluster.kubectl("exec", name, *where, "--", "python3", "-c", WHO).split() for name in names]
+    assert said == [["2", str(rank), pods[0]["status"]["podIP"]] for rank in (0, 1)]
+    jobs.wait_for_phase("named", "Succeeded")
+    told = [cluster.kubectl("logs", name, *where).count('"step":') for name in names]
+    assert told[0] > 0
+    assert told[1] == 0
 
 
 @pytest.mark.parametrize("node", [0, 1], ids=["first-node", "second-node"])

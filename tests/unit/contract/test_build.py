@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from jobs import data_of, job, plan_of, shape_of
+from jobs import card, data_of, job, plan_of, shape_of
 
 from finetune_core.api import FineTuneJob, Location
 from finetune_core.contract import Place, PrepareReport
@@ -98,10 +98,22 @@ class TestFingerprint:
             "checkpoints.keep=1",
             "output.export=merged",
             "output.push=hf://org/name",
+            "gpu.perNode=2",
+            "gpu.nodes=4",
         ],
     )
     def test_stays_where_the_same_is_learned_another_way(self, change: str) -> None:
         assert fingerprint(change) == fingerprint()
+
+    def test_stays_where_the_model_is_divided(self) -> None:
+        spec = job("gpu.nodes=2", "method=lora").spec
+        prepared = prepare_config("support-bot", UID, spec, by_role)
+        small, large = (plan_of("gpu.nodes=2", "method=lora", gpu=card(gib)) for gib in (14.9, 40))
+        assert small.hyperparameters is not None
+        assert large.hyperparameters is not None
+        assert (small.hyperparameters.sharding, large.hyperparameters.sharding) == ("full", "none")
+        divided, whole = (trainer_config(prepared, spec, REPORT, plan, "cuda") for plan in (small, large))
+        assert divided.plan_fingerprint == whole.plan_fingerprint
 
     @pytest.mark.parametrize(
         "change",
