@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test e2e bench-operator bench-data lint images clean help
+.PHONY: setup demo test e2e bench-operator bench-data bench-trainer lint images clean help
 
 help:
 	@echo "make setup   make .venv with everything the other targets need"
@@ -9,6 +9,7 @@ help:
 	@echo "make test    every test this machine can run"
 	@echo "make e2e     the product in a cluster of one node, made on this machine (Linux, root)"
 	@echo "make bench-operator  the operator with thousands of jobs, against a bare client"
+	@echo "make bench-trainer  this trainer beside TRL's: speed, memory, loss"
 	@echo "make bench-data  ftj lint on a million rows: seconds and memory"
 	@echo "make lint    style, types and the direction of imports"
 	@echo "make images  the images of operator and trainer, by docker or buildah"
@@ -41,6 +42,10 @@ e2e: setup .venv/.go
 
 bench-operator: setup .venv/.go
 	$(BIN)/python benchmarks/operator/bench_operator.py
+
+bench-trainer: setup
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python benchmarks/trainer/bench_trainer.py
 
 bench-data: setup
 	$(BIN)/python benchmarks/data/bench_data.py

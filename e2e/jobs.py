@@ -93,10 +93,10 @@ class Jobs:
         return wait_for(reached, seconds)
 
     def pods(self, name: str, step: str = "train") -> list[Json]:
-        """The pods of a job's step, oldest first."""
+        """The pods of a job's step: of the oldest attempt first, and of the first node."""
         selector = f"finetune.dev/job={name},finetune.dev/step={step}"
         found: list[Json] = self._cluster.get("pods", "--selector", selector, *self._where)["items"]
-        return sorted(found, key=lambda pod: int(pod["metadata"]["labels"]["finetune.dev/number"]))
+        return sorted(found, key=lambda pod: (int(pod["metadata"]["labels"]["finetune.dev/number"]), index(pod)))
 
     def wait_until_seen(self, name: str) -> Json:
         """The first train pod, wherever it is."""
@@ -125,6 +125,11 @@ class Jobs:
             self._cluster.run("kubectl", *command.split(), check=False).stdout
             for command in (f"describe ftj {name} --namespace {self.namespace}", f"get {kinds}")
         )
+
+
+def index(pod: Json) -> int:
+    """Which node a pod is, of those that train together."""
+    return int(pod["metadata"].get("annotations", {}).get("batch.kubernetes.io/job-completion-index", 0))
 
 
 def condition(status: Json, kind: str) -> Json:

@@ -147,6 +147,9 @@ class Script:
 
     preparations: dict[Which, Answer] = field(default_factory=dict)
     trainings: dict[Which, TrainAnswer] = field(default_factory=dict)
+    """Of the first node."""
+    further_nodes: dict[Which, Answer] = field(default_factory=dict)
+    """Of all others, which end well without a word."""
     started: list[Started] = field(default_factory=list)
     """Every pod that was started, in order."""
 
@@ -157,12 +160,19 @@ class Script:
         self.started.append(Started(which[0], kind, which[1], config))
         if kind == "prepare":
             return self.preparations.get(which, self.preparations.get(which[1], GOOD_PREPARATION))
+        if index_of(pod):
+            return self.further_nodes.get(which, self.further_nodes.get(which[1], Answer(seconds=0.5)))
         answer = self.trainings.get(which, self.trainings.get(which[1], trained))
         return answer(TrainerConfig.model_validate_json(json.dumps(config))) if callable(answer) else answer
 
     def kinds(self, job: str = NAME) -> list[tuple[str, int]]:
         """Kind and number of the pods that were started for a job."""
         return [(pod.kind, pod.number) for pod in self.started if pod.job == job]
+
+
+def index_of(pod: Json) -> int:
+    """Which node a pod is, of those that train together."""
+    return int(pod["metadata"].get("annotations", {}).get("batch.kubernetes.io/job-completion-index", 0))
 
 
 STUBBORN = """

@@ -9,6 +9,7 @@ codes, termination messages, logs, an end in grace. What this cannot show:
 - mounts: a path is not mounted but replaced by a folder's in the values of environment variables. Claims, emptyDirs,
   Secrets and ConfigMaps are folders without a size, the last two read once, when a pod starts; of a ConfigMap the named
   items, as text; other volumes are left out;
+- names: a host name of a pod in its Service is replaced, in environment variables, by the one address that all have;
 - scheduling: every pod fits the one node, unless a test holds all of them back; no taints, GPUs or queues;
 - a node that is lost, and pods whose node forgot them.
 """
@@ -368,7 +369,7 @@ class PodRunner:
         answer = self.script(pod) if self.script else None
         run: _Run
         if answer is None:
-            environment = {**ENVIRONMENT, "HOME": str(folder), **_variables(container, mounts)}
+            environment = {**ENVIRONMENT, "HOME": str(folder), **_variables(pod, container, mounts)}
             environment[TERMINATION_VARIABLE] = str(message)
             try:
                 run = _Process(_command(container), environment, folder, log)
@@ -476,15 +477,27 @@ def _command(container: Json) -> list[str]:
     return [sys.executable, "-m", "finetune_trainer.main", *words[1:]] if words[0] == ENTRY_POINT else words
 
 
-def _variables(container: Json, mounts: dict[str, Path]) -> dict[str, str]:
-    """The container's environment, with folders in the place of mount paths."""
-    found = {variable["name"]: variable.get("value", "") for variable in container.get("env", [])}
+def _variables(pod: Json, container: Json, mounts: dict[str, Path]) -> dict[str, str]:
+    """The container's environment, with folders in the place of mount paths, and this machine in that of host names."""
+    found = {variable["name"]: _value(pod, variable) for variable in container.get("env", [])}
+    if subdomain := pod["spec"].get("subdomain"):
+        host = re.compile(rf"[a-z0-9-]+\.{re.escape(subdomain)}(?=$|:)")
+        found = {name: host.sub(HOST, value) for name, value in found.items()}
     if not mounts:
         return found
     longest_first = sorted(mounts, key=len, reverse=True)
     # In one pass: a folder's own path may contain what looks like a mount path.
     paths = re.compile(rf'(?<![\w.-])({"|".join(map(re.escape, longest_first))})(?=$|[/"])')
     return {name: paths.sub(lambda match: str(mounts[match[1]]), value) for name, value in found.items()}
+
+
+def _value(pod: Json, variable: Json) -> str:
+    """What a variable is set to: a text, or an annotation or a label of the pod."""
+    if "valueFrom" not in variable:
+        return str(variable.get("value", ""))
+    path = re.fullmatch(r"metadata\.(annotations|labels)\['(.+)'\]", variable["valueFrom"]["fieldRef"]["fieldPath"])
+    assert path is not None, f"not played here: {variable}"
+    return str(pod["metadata"][path[1]][path[2]])
 
 
 def _path(pod: Json) -> str:

@@ -1,7 +1,7 @@
 """Watches the trainer's own ``train()`` for a few steps, and notes what each part and each phase of a step takes.
 
 Nothing of the trainer is copied. Three names in its module are wrapped (the loading of the model, the making of the
-optimizer, the loss of a micro-batch), and torch's hooks tell when a step passes from one phase to the next:
+optimizer, the model with its loss), and torch's hooks tell when a step passes from one phase to the next:
 
     layers    forward through the layers, up to the head
     head      head, loss, and the backward pass of both
@@ -109,7 +109,7 @@ class _Probe:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """The trainer calls the wrappers as long as this lasts."""
-        originals = {name: getattr(trainer, name) for name in ("load_model", "make_optimizer", "summed_loss")}
+        originals = {name: getattr(trainer, name) for name in ("load_model", "make_optimizer", "WithLoss")}
 
         def load_model(*arguments: Any) -> nn.Module:
             started = time.perf_counter()
@@ -125,16 +125,17 @@ class _Probe:
             optimizer.register_step_post_hook(self._after_update)
             return optimizer
 
-        def summed_loss(*arguments: Any) -> Tensor:
-            self._close("backward")  # of the micro-batch before
-            self._before_forward = self._memory.allocated()
-            loss: Tensor = originals["summed_loss"](*arguments)
-            return loss
+        def with_loss(*arguments: Any) -> nn.Module:
+            model: nn.Module = originals["WithLoss"](*arguments)
+            model.register_forward_pre_hook(self._before_micro_batch)
+            return model
 
-        with mock.patch.multiple(
-            trainer, load_model=load_model, make_optimizer=make_optimizer, summed_loss=summed_loss
-        ):
+        with mock.patch.multiple(trainer, load_model=load_model, make_optimizer=make_optimizer, WithLoss=with_loss):
             yield
+
+    def _before_micro_batch(self, *_: Any) -> None:
+        self._close("backward")  # of the micro-batch before
+        self._before_forward = self._memory.allocated()
 
     def _close(self, phase: str) -> None:
         """Note the peak of a phase, and begin the next."""
@@ -150,16 +151,16 @@ class _Probe:
         self.measured.adapters = _bytes_of(self._parameters) if adapted else 0
         self.measured.weights = self._memory.allocated() - self._at_start - self.measured.adapters
         self._close("load")
-        head: nn.Module = model.get_output_embeddings()  # type: ignore[operator]
-        head.register_forward_pre_hook(self._reaching_head)
+        last: nn.Module = model.get_decoder().norm  # type: ignore[operator]
+        last.register_forward_hook(self._reaching_head)
 
-    def _reaching_head(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if not inputs[0].requires_grad:
+    def _reaching_head(self, last: nn.Module, inputs: tuple[Tensor, ...], states: Tensor) -> None:
+        if not states.requires_grad:
             return
         self._close("layers")
         self._at_head = self._memory.allocated()
         self.measured.activations = max(self.measured.activations, self._at_head - self._before_forward)
-        inputs[0].register_hook(self._leaving_head)
+        states.register_hook(self._leaving_head)
 
     def _leaving_head(self, gradient: Tensor) -> None:
         self.measured.head = max(self.measured.head, self._memory.peak_allocated() - self._at_head)

@@ -19,12 +19,14 @@ import torch
 from workload import rows, save_model, save_rows
 
 from finetune_core.contract import ModelShape
+from finetune_core.planning import find_gpu, shipped_shape
 
 HERE = Path(__file__).parent
 CONTESTANTS = ("ours", "trl-defaults", "trl-grouped", "trl-packed")
 ROUNDS = 3
 BATCH = 16
 CUTOFF = 1024
+LEARNING_RATE = 1e-3
 
 TINY = ModelShape(
     model_type="qwen2",
@@ -34,17 +36,19 @@ TINY = ModelShape(
     num_heads=4,
     num_kv_heads=2,
     head_dim=64,
-    vocab_size=8192,
+    vocab_size=4096,
     max_position_embeddings=2048,
     tied_embeddings=True,
     qkv_bias=True,
 )
-"""For a processor: 6 million parameters."""
+"""For a processor: 5 million parameters."""
 
 
 def main() -> None:
     """Run all contestants so many times, and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--model", default="tiny", help="tiny, or a hub id whose shape is shipped")
+    arguments.add_argument("--gpu", default="cpu", help="name in the catalogue")
     arguments.add_argument("--method", choices=["full", "lora"], default="full")
     arguments.add_argument("--rows", type=int, default=640)
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
@@ -60,22 +64,25 @@ def main() -> None:
                 f"{told['peak_bytes'] / 2**20:6,.0f} MiB, validation loss {told['validation_loss']:.4f}",
                 file=sys.stderr,
             )
-    _print_table(measured)
+    _print_table(measured, asked)
 
 
 def _run(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-trainer-") as scratch:
         folder = Path(scratch)
-        save_model(TINY, folder / "base", torch.float32, torch.device("cpu"))
-        save_rows(list(rows(asked.rows, TINY.vocab_size, seed=2)), folder / "train.jsonl")
-        save_rows(list(rows(64, TINY.vocab_size, seed=3)), folder / "validation.jsonl")
+        shape = _shape(asked.model)
+        on_card = asked.gpu != "cpu"
+        device = torch.device("cuda" if on_card else "cpu")
+        save_model(shape, folder / "base", torch.bfloat16 if on_card else torch.float32, device)
+        save_rows(list(rows(asked.rows, shape.vocab_size, seed=2)), folder / "train.jsonl")
+        save_rows(list(rows(64, shape.vocab_size, seed=3)), folder / "validation.jsonl")
         workload = {
-            "gpu": "cpu",
+            "gpu": asked.gpu,
             "method": asked.method,
             "batch": BATCH,
             "cutoff": CUTOFF,
-            "learning_rate": 1e-3,
-            "shape": TINY.model_dump(mode="json"),
+            "learning_rate": LEARNING_RATE if asked.model == "tiny" else LEARNING_RATE / 10,
+            "shape": shape.model_dump(mode="json"),
         }
         (folder / "workload.json").write_text(json.dumps(workload), encoding="utf-8")
         ended = subprocess.run(
@@ -89,11 +96,19 @@ def _run(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         return answer
 
 
-def _print_table(measured: dict[str, list[dict[str, Any]]]) -> None:
+def _shape(model: str) -> ModelShape:
+    shape = TINY if model == "tiny" else shipped_shape(f"hf://{model}")
+    if shape is None:
+        raise SystemExit(f"no shape of {model} is shipped")
+    return shape
+
+
+def _print_table(measured: dict[str, list[dict[str, Any]]], asked: argparse.Namespace) -> None:
     names = ("torch", "transformers", "peft", "trl", "accelerate")
-    print(f"{os.cpu_count()} CPUs; " + ", ".join(f"{name} {version(name)}" for name in names))
-    print("| | supervised tokens/s | ours is faster by | peak memory | validation loss |")
-    print("|---|---|---|---|---|")
+    machine = f"{os.cpu_count()} CPUs" if asked.gpu == "cpu" else torch.cuda.get_device_name()
+    print(f"{asked.model}, {asked.method}: {machine}; " + ", ".join(f"{name} {version(name)}" for name in names))
+    print("| | supervised tokens/s | ours is faster by | share of the FLOPS | peak memory | validation loss |")
+    print("|---|---|---|---|---|---|")
     ours = measured["ours"]
     for name, runs in measured.items():
         speed = statistics.median(run["supervised_tokens_per_second"] for run in runs)
@@ -103,7 +118,9 @@ def _print_table(measured: dict[str, list[dict[str, Any]]]) -> None:
         )
         peak = statistics.median(run["peak_bytes"] for run in runs) / 2**20
         loss = statistics.median(run["validation_loss"] for run in runs)
-        print(f"| {name} | {speed:,.0f} | {ratio:.2f} | {peak:,.0f} MiB | {loss:.4f} |")
+        share = statistics.median(run["flops_per_second"] for run in runs) / (find_gpu(asked.gpu).tflops * 1e12)
+        shown = "" if asked.gpu == "cpu" else f"{share:.1%}"
+        print(f"| {name} | {speed:,.0f} | {ratio:.2f} | {shown} | {peak:,.0f} MiB | {loss:.4f} |")
 
 
 if __name__ == "__main__":

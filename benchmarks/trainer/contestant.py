@@ -21,6 +21,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from workload import Row, read_rows
 
 from finetune_core.contract import DataStatistics, LengthPercentiles, ModelShape
+from finetune_core.planning import flops_per_token
 
 WARMUP_STEPS = 2
 """Not timed: caches fill and memory is first touched."""
@@ -35,10 +36,15 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         clock = _ours(workload, folder, train) if name == "ours" else _trl(name, workload, folder, train)
         loss = _validation_loss(folder / name, workload, held_out)
+    speed = clock["supervised_tokens"] / clock["seconds"]
+    supervised = sum(row.supervised for row in train)
+    mean = sum(len(row.tokens) for row in train) / len(train)
+    flops = flops_per_token(ModelShape.model_validate(workload["shape"]), workload["method"], mean)
     print(
         json.dumps(
             {
-                "supervised_tokens_per_second": clock["supervised_tokens"] / clock["seconds"],
+                "supervised_tokens_per_second": speed,
+                "flops_per_second": flops * sum(len(row.tokens) for row in train) / supervised * speed,
                 "peak_bytes": clock["peak_bytes"],
                 "validation_loss": loss,
             }

@@ -14,10 +14,10 @@ from finetune_cli.job_file import load_job, place_of
 from finetune_cli.show_plan import show_plan
 from finetune_cli.show_run import RunDisplay, show_summary
 from finetune_cli.steps import Interrupted, require_trainer, run_step
-from finetune_core.api import FineTuneJob, Output
+from finetune_core.api import FineTuneJob
 from finetune_core.contract import PrepareReport, RunReport
 from finetune_core.contract.build import prepare_config, trainer_config
-from finetune_core.errors import Infeasible
+from finetune_core.errors import Infeasible, InvalidSpec
 from finetune_core.planning import find_gpu, infeasible_line
 from finetune_core.planning import plan as make_plan
 from finetune_storage import open_folder
@@ -42,6 +42,8 @@ def run(
     if output is not None:
         job = _with_output(job, output)
     gpu = find_gpu(job.spec.gpu.type)
+    if job.spec.gpu.nodes > 1:
+        raise InvalidSpec(f"gpu.nodes is {job.spec.gpu.nodes}, and this is one machine: add --set gpu.nodes=1")
     config = prepare_config(job.metadata.name, job_uid(job), job.spec, lambda location, role: place_of(location))
     require_trainer("training on this machine")
     result = open_folder(config.output)
@@ -49,9 +51,9 @@ def run(
     if manifest is not None:
         if not config.overwrite:
             console.print(f"{job.metadata.name} has finished before; output.overwrite=true would train it again")
-            whole = any(stored.path.startswith(f"{MODEL_FOLDER}/") for stored in manifest.files)
+            there = {stored.path.partition("/")[0] for stored in manifest.files}
             report_before = RunReport.model_validate_json(result.read(RUN_REPORT))
-            show_summary(report_before, config.output, MODEL_FOLDER if whole else ADAPTER_FOLDER, console)
+            show_summary(report_before, config.output, sorted(there & {ADAPTER_FOLDER, MODEL_FOLDER}), console)
             return
         clear(result)
 
@@ -64,17 +66,20 @@ def run(
             raise Infeasible(infeasible_line(job.spec, planned))
         with RunDisplay(job.metadata.name, console) as display:
             device: Literal["cpu", "cuda"] = "cpu" if gpu.is_cpu else "cuda"
-            answer = run_step("train", trainer_config(config, job.spec, report, planned, device), display)
+            told = trainer_config(config, job.spec, report, planned, device)
+            answer = run_step("train", told, display)
     except Interrupted as interrupted:
         console.print(f"ftj: {interrupted}; the same command goes on from there", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
-    folder = MODEL_FOLDER if planned.method == "full" else ADAPTER_FOLDER
-    show_summary(RunReport.model_validate_json(answer), config.output, folder, console)
+    folders = [ADAPTER_FOLDER] * told.leaves_adapter + [MODEL_FOLDER] * told.leaves_model
+    show_summary(RunReport.model_validate_json(answer), config.output, folders, console)
 
 
 def _with_output(job: FineTuneJob, folder: Path) -> FineTuneJob:
-    uri = f"file://{quote(str(folder.resolve()))}"
-    output = Output(uri=uri, overwrite=job.spec.output.overwrite)
+    elsewhere = {"uri": f"file://{quote(str(folder.resolve()))}", "endpoint_url": None, "region": None}
+    if job.spec.output.push is None:
+        elsewhere["secret_name"] = None
+    output = job.spec.output.model_copy(update=elsewhere)
     return job.model_copy(update={"spec": job.spec.model_copy(update={"output": output})})
 
 

@@ -28,12 +28,12 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
     if not plan.feasible:
         _show_infeasible(name, plan, console)
         return
-    console.print(Text.assemble((name, "bold"), ": ", (str(plan.method), "bold green"), f" on {plan.gpu.type}"))
+    console.print(Text.assemble((name, "bold"), ": ", (str(plan.method), "bold green"), f" on {plan.gpu.words}"))
     if plan.memory is not None:
         console.print()
         console.print(_memory(plan.memory))
     if plan.pod is not None:
-        console.print(_pod(plan.pod))
+        console.print(_pod("each pod" if plan.gpu.nodes > 1 else "pod", plan.pod))
     console.print()
     table = _table("setting", "value", "because")
     for reason in plan.reasons:
@@ -46,7 +46,7 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
 
 
 def _show_infeasible(name: str, plan: Plan, console: Console) -> None:
-    console.print(Text.assemble((name, "bold"), ": ", ("does not fit", "bold red"), f" {plan.gpu.type}"))
+    console.print(Text.assemble((name, "bold"), ": ", ("does not fit", "bold red"), f" {plan.gpu.words}"))
     console.print()
     rejected = _table("method", "why not")
     for reason in plan.reasons:
@@ -84,10 +84,10 @@ def _memory(memory: Memory) -> Text:
     return text
 
 
-def _pod(pod: PodResources) -> Text:
-    """What a pod asks for, besides the card."""
+def _pod(name: str, pod: PodResources) -> Text:
+    """What a pod asks for, besides its cards."""
     memory, disk = (f"{size / GIB:.1f} GiB" for size in (pod.memory_bytes, pod.ephemeral_storage_bytes))
-    return Text(f"  pod: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
+    return Text(f"  {name}: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
 
 
 def _table(*columns: str) -> Table:

@@ -93,7 +93,7 @@ class RunDisplay:
         return "  ".join(shown)
 
 
-def show_summary(report: RunReport, output: Place, folder: str, console: Console) -> None:
+def show_summary(report: RunReport, output: Place, folders: list[str], console: Console) -> None:
     """What came of the run, and where everything lies."""
     where = _readable(output.uri)
     table = Table.grid(padding=(0, 2))
@@ -107,8 +107,11 @@ def show_summary(report: RunReport, output: Place, folder: str, console: Console
         table.add_row("taken from", Text(f"step {report.best_step}, where the validation loss was lowest"))
     if report.stopped_early:
         table.add_row("stopped early", Text("the validation loss no longer fell"))
-    table.add_row(folder, Text(f"{where}/{folder}", overflow="fold"))
+    for folder in folders:
+        table.add_row(folder, Text(f"{where}/{folder}", overflow="fold"))
     table.add_row("report", Text(f"{where}/report.html", overflow="fold"))
+    if report.pushed is not None:
+        table.add_row("hub", Text("pushed" if report.pushed else f"not pushed: {report.push_problem}"))
     title = f"{report.job_name}: {report.steps} steps in {_duration(report.seconds)}"
     console.print(Panel(table, title=title, title_align="left", expand=False))
 

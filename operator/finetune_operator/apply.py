@@ -13,10 +13,21 @@ from typing import Any
 from finetune_core.api.status import FineTuneJobStatus
 from finetune_core.contract import PrepareReport
 from finetune_operator.cache import Cache
-from finetune_operator.client import EVENTS, FINETUNEJOBS, JOBS, AlreadyExists, ApiError, Client
+from finetune_operator.client import (
+    EVENTS,
+    FINETUNEJOBS,
+    JOBS,
+    SERVICES,
+    AlreadyExists,
+    ApiError,
+    Client,
+    NotFound,
+    Refused,
+    Resource,
+)
 from finetune_operator.decide.decision import Decision, RemoveJob, StartPreparation, StartTraining, StopStep
 from finetune_operator.decide.observed import Observed
-from finetune_operator.manifests import Parent, event, prepare_job, train_job
+from finetune_operator.manifests import Parent, event, prepare_job, train_job, train_service
 from finetune_operator.records import JobRecord, Key
 from finetune_operator.settings import Settings
 
@@ -70,16 +81,33 @@ class Applier:
             assert observed.status.prepare_report is not None
             report = PrepareReport.model_validate_json(observed.status.prepare_report)
             manifest = train_job(parent, action.number, self._settings, report=report, plan=action.plan)
-        name = manifest["metadata"]["name"]
-        try:
-            created = await self._client.create(JOBS, key[0], manifest)
-        except AlreadyExists:
-            created = await self._client.get(JOBS, key[0], name)
-            owners = created["metadata"].get("ownerReferences", [])
-            if not any(owner["uid"] == observed.uid for owner in owners):
-                self._cache.taken[observed.uid].add(name)
-                raise NameTaken(f"Job {name} is not this operator's: taking the next number") from None
+            if action.plan.gpu.nodes > 1:
+                await self._ensure_service(parent)  # before the pods, which look for each other in it
+        created = await self._create(JOBS, manifest)
+        if not _belongs_to(observed.uid, created):
+            name = manifest["metadata"]["name"]
+            self._cache.taken[observed.uid].add(name)
+            raise NameTaken(f"Job {name} is not this operator's: taking the next number")
         self._cache.put_step(created)
+
+    async def _ensure_service(self, parent: Parent) -> None:
+        """It is there from the first attempt on, so it is looked for before it is made."""
+        service = train_service(parent)
+        name = service["metadata"]["name"]
+        try:
+            found = await self._client.get(SERVICES, parent.namespace, name)
+        except NotFound:
+            found = await self._create(SERVICES, service)
+        if not _belongs_to(parent.uid, found):
+            raise Refused(409, "AlreadyExists", f"Service {name} has the name that the train pods need: delete it")
+
+    async def _create(self, resource: Resource, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """What has that name now: the new object, or one that was there before."""
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        try:
+            return await self._client.create(resource, namespace, manifest)
+        except AlreadyExists:
+            return await self._client.get(resource, namespace, name)
 
     async def _write_status(self, key: Key, record: JobRecord, status: FineTuneJobStatus) -> str:
         """Patch what changed; the resource version that the job then has."""
@@ -90,6 +118,10 @@ class Applier:
         changed = await self._client.patch(FINETUNEJOBS, key[0], key[1], body, "status")
         self._cache.put_job(changed)
         return str(changed["metadata"]["resourceVersion"])
+
+
+def _belongs_to(uid: str, body: Mapping[str, Any]) -> bool:
+    return any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences", []))
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from finetune_operator.decide.observed import StepKind
+from finetune_operator.decide.observed import Pod, StepKind
 from finetune_operator.records import JobRecord, Key, PodRecord, StepRecord, job_record, pod_record, step_record
 
 R = TypeVar("R", JobRecord, StepRecord, PodRecord)
@@ -102,10 +102,10 @@ class Cache:
         mine = (record for record in records if record.owner_uid == uid and record.step.kind == kind)
         return sorted(mine, key=lambda record: record.step.number)
 
-    def pod_of(self, step: Key) -> PodRecord | None:
-        """The newest pod of a child Job."""
-        pods = (self.pods[pod] for pod in self._pods_of.get(step, ()))
-        return max(pods, key=lambda record: record.created_at, default=None)
+    def pods_of(self, step: Key) -> list[Pod]:
+        """The pods of a child Job, the newest of each index."""
+        records = sorted((self.pods[pod] for pod in self._pods_of.get(step, ())), key=lambda record: record.created_at)
+        return list({record.pod.index: record.pod for record in records}.values())
 
     def output_holder(self, key: Key) -> str:
         """``namespace/name`` of an older unfinished job that writes to the same place; empty where there is none."""
@@ -117,8 +117,8 @@ class Cache:
         return ""
 
     def training(self) -> int:
-        """How many trainers run."""
-        return sum(1 for record in self.pods.values() if record.pod.phase == "Running")
+        """How many steps run; of pods that train together, the first is counted."""
+        return sum(1 for record in self.pods.values() if record.pod.phase == "Running" and record.pod.index == 0)
 
 
 def _key(body: Mapping[str, Any]) -> Key:

@@ -42,6 +42,7 @@ class Resource:
 FINETUNEJOBS = Resource("finetune.dev", "v1alpha1", "finetunejobs")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
+SERVICES = Resource("", "v1", "services")
 EVENTS = Resource("", "v1", "events")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 

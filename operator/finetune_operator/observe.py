@@ -16,6 +16,7 @@ from finetune_operator.cache import Cache
 from finetune_operator.client import EVENTS, JOBS, PODS, Client, NotFound
 from finetune_operator.decide.numbers import child_name
 from finetune_operator.decide.observed import Observed, Pod, Step, StepKind, Waiting
+from finetune_operator.decide.pods import speaker
 from finetune_operator.progress import LogReader
 from finetune_operator.records import JobRecord, Key, StepRecord
 from finetune_operator.settings import Settings
@@ -99,16 +100,16 @@ class Observer:
 
     async def _with_pod(self, namespace: str, record: StepRecord, now: datetime) -> Step:
         step = record.step
-        known = self._cache.pod_of((namespace, step.name))
-        if step.result is not None and (known is None or not known.pod.ended):
-            # The Job's end was told before its pod's, which has the answer: two watches, in no order.
+        pods = self._cache.pods_of((namespace, step.name))
+        if step.result is not None and not (pods and all(pod.ended for pod in pods)):
+            # The Job's end was told before its pods', which have the answer: two watches, in no order.
             selector = f"batch.kubernetes.io/job-name={step.name}"
             async for body in self._client.list(PODS, namespace, selector):
                 self._cache.put_pod(body)
-            known = self._cache.pod_of((namespace, step.name))
-        if known is None:
+            pods = self._cache.pods_of((namespace, step.name))
+        pod = speaker(pods, step.result)
+        if pod is None:
             return step
-        pod = known.pod
         waited = (now - step.created_at).total_seconds()
         if step.active and pod.phase == "Pending" and pod.waiting is None and waited > ASK_EVENTS_AFTER_SECONDS:
             pod = replace(pod, waiting=await self._mount_problem(namespace, pod))

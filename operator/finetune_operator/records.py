@@ -14,7 +14,7 @@ from typing import Any
 from finetune_core.api.location import ClaimUri, S3Uri, parse_uri
 from finetune_core.errors import InvalidSpec
 from finetune_operator.decide.observed import Pod, Step, Waiting
-from finetune_operator.manifests.labels import JOB, NUMBER, STEP
+from finetune_operator.manifests.labels import INDEX, JOB, NUMBER, STEP
 from finetune_operator.manifests.pod import CONTAINER
 
 Key = tuple[str, str]
@@ -47,7 +47,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class PodRecord:
-    """The pod of a child Job."""
+    """A pod of a child Job."""
 
     pod: Pod
     resource_version: str
@@ -121,12 +121,15 @@ def pod_record(body: Mapping[str, Any]) -> PodRecord | None:
     state = container.get("state", {})
     ended = state.get("terminated", {})
     disruption = conditions.get("DisruptionTarget", {})
+    index = metadata.get("annotations", {}).get(INDEX, "")
     return PodRecord(
         pod=Pod(
             name=metadata["name"],
             uid=metadata["uid"],
             phase=status.get("phase", "Unknown"),
+            index=int(index) if index.isdecimal() else 0,
             started_at=_time(status["startTime"]) if "startTime" in status else None,
+            ended_at=_time(ended["finishedAt"]) if ended.get("finishedAt") else None,
             waiting=_waiting(conditions.get("PodScheduled", {}), state.get("waiting", {})),
             exit_code=ended.get("exitCode"),
             out_of_memory=ended.get("reason") == "OOMKilled",

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: the only file that knows huggingface_hub. Read only.
+"""The Hugging Face hub: the only file that knows huggingface_hub.
 
 The library's own settings hold: HF_HOME and HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT, the token of a login.
 """
@@ -27,6 +27,8 @@ MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 # The same weights once more, in the layout of the publisher's own software.
 MODEL_DUPLICATES = ["consolidated*.safetensors", "original/*"]
+
+_OLD_WEIGHTS = [f"*{WEIGHTS_SUFFIX}", f"*{WEIGHTS_SUFFIX}.index.json", "adapter_config.json"]
 
 _HTTP_ERROR: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # of whichever HTTP library it stands on
 
@@ -113,6 +115,49 @@ def fetch_dataset(place: Place, repository: HubUri, split: str) -> Data:
     snapshot = files[0].parents[names[0].count("/")]
     source = f"hf://datasets/{repo}@{snapshot.name}{f'/{path}' if path else ''}"
     return Data(source, measured(files, source, snapshot.parents[2]))
+
+
+def push(place: Place, repository: HubUri, folders: dict[str, Path], message: str) -> str:
+    """Put what lies in local folders into a repository, each as a commit; returns the address.
+
+    A repository that is not there is made, and is private. A branch that is not there is made too. Weights that an
+    earlier push left go with the same commit: a folder with those of two models is neither.
+
+    Args:
+        place: the repository, with its credentials.
+        repository: its parts.
+        folders: folder of the repository ("" is its root) -> the local one.
+        message: title of the commits.
+
+    Raises:
+        StorageError: the hub cannot be reached, does not let us in, or did not take it.
+    """
+    if constants.HF_HUB_OFFLINE:
+        raise StorageError(f"{place.uri}: HF_HUB_OFFLINE forbids to push there: unset it")
+    api = HfApi(token=read_credentials(place.credentials).hf_token)
+    repo, branch = repository.repo, repository.revision
+    with _answers(place.uri):
+        try:
+            api.create_repo(repo, private=True, exist_ok=True)
+            if branch is not None:
+                api.create_branch(repo, branch=branch, exist_ok=True)
+            for inside, folder in folders.items():
+                api.upload_folder(
+                    repo_id=repo,
+                    folder_path=folder,
+                    path_in_repo=inside,
+                    revision=branch,
+                    commit_message=message,
+                    delete_patterns=_OLD_WEIGHTS,
+                )
+        except (errors.HfHubHTTPError, errors.HFValidationError):
+            raise
+        except Exception as error:  # of HTTP, LFS or Xet, which have no class in common
+            raise StorageError(
+                f"{place.uri}: {constants.ENDPOINT} did not take it ({type(error).__name__}): check the network, and "
+                "push it again with `hf upload`"
+            ) from error
+    return f"{constants.ENDPOINT}/{repo}" + (f"/tree/{branch}" if branch else "")
 
 
 def _download(uri: str, repo: str, name: str, revision: str | None, token: str | None) -> Path:

@@ -8,7 +8,7 @@ from finetune_storage.folder import Folder
 
 ADAPTER_FOLDER = "adapter"
 MODEL_FOLDER = "model"
-"""Of a full fine-tuning, which gives a whole model."""
+"""A whole model: of a full fine-tuning, or with the adapter merged into its base."""
 RUN_REPORT = "run-report.json"
 
 RESULT_NAMES = (

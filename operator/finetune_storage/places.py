@@ -137,6 +137,26 @@ def open_folder(place: Place) -> Folder:
             raise in_a_cluster(place.uri)
 
 
+def push(place: Place, folders: dict[str, Path], message: str) -> str:
+    """Put what lies in local folders into a repository of the hub; returns its address there.
+
+    Args:
+        place: the repository.
+        folders: folder of the repository ("" is its root) -> the local one.
+        message: title of the commits.
+
+    Raises:
+        InvalidSpec: the place is no repository of the hub.
+        StorageError: the hub cannot be reached, does not let us in, or did not take it.
+    """
+    repository = parse_uri(place.uri)
+    if not isinstance(repository, HubUri):
+        raise InvalidSpec(f"{public_uri(place.uri)} is no repository of the hub: write hf://org/name")
+    from finetune_storage import hub
+
+    return hub.push(place, repository, folders, message)
+
+
 def in_a_cluster(uri: str) -> InvalidSpec:
     """The error for a claim or a ConfigMap: a pod's places are the folders where these are mounted."""
     kind = "volume" if isinstance(parse_uri(uri), ClaimUri) else "ConfigMap"

@@ -51,8 +51,14 @@ EVERY_FIELD: Json = MINIMAL | {
             "quality": {"empty-output": "warn", "over-length": "ignore"},
             "thresholds": {"near-duplicate": 0.9},
         },
-        "gpu": {"type": "A100-80GB"},
-        "output": {"uri": "s3://models/support-bot", **S3, "overwrite": True},
+        "gpu": {"type": "A100-80GB", "perNode": 2, "nodes": 2},
+        "output": {
+            "uri": "s3://models/support-bot",
+            **S3,
+            "export": "both",
+            "overwrite": True,
+            "push": "hf://org/support-bot@v1",
+        },
         "method": "qlora",
         "hyperparameters": {
             "preset": "recent",
@@ -66,7 +72,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "seed": 2**31 - 1,
             "effectiveBatchSize": 16,
             "microBatchSize": 2,
-            "gradientAccumulationSteps": 8,
+            "gradientAccumulationSteps": 2,
             "cutoffLength": 2**20,
             "packing": True,
             "precision": "bf16",
@@ -83,7 +89,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "minDelta": 0.001,
             "samples": {"count": 0, "prompts": ["你好", "Hello\nthere"], "maxNewTokens": 64},
         },
-        "checkpoints": {"everySteps": 10, "keep": 2, "keepAfterSuccess": True},
+        "checkpoints": {"everySteps": 10, "everySeconds": 600, "keep": 2, "keepAfterSuccess": True},
         "failurePolicy": {
             "maxRetries": 0,
             "maxDisruptions": 0,
@@ -141,6 +147,20 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
         "the hub cannot be written to: write s3://bucket/prefix or pvc://claim/path",
         "cannot be written to",
     ),
+    **{
+        f"a push to {uri}": (
+            {"output.push": uri},
+            f'spec.output.push: Invalid value: "{uri}": '
+            "a result is pushed to a model repository of the hub: write hf://org/name",
+            said,
+        )
+        for uri, said in {
+            "s3://bucket/a": "is no model repository of the hub",
+            "hf://datasets/org/name": "is no model repository of the hub",
+            "hf://org/name/file": "is no model repository of the hub",
+            "hf://org": "is not a hub location",
+        }.items()
+    },
     **{
         f"an unknown scheme in {path}": (
             {f"{path}.uri": "gs://bucket/a"},
@@ -209,8 +229,20 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
     "a batch that is not the product": (
         {"hyperparameters": {"effectiveBatchSize": 16, "microBatchSize": 2, "gradientAccumulationSteps": 4}},
         "spec.hyperparameters.effectiveBatchSize: Invalid value: "
-        "not microBatchSize x gradientAccumulationSteps: give two of the three",
+        "not microBatchSize x gradientAccumulationSteps x GPUs: give two of the three",
         "give two of the three",
+    ),
+    "a batch that leaves out the nodes": (
+        {
+            "gpu": {"type": "A10", "perNode": 2, "nodes": 3},
+            "hyperparameters": {"effectiveBatchSize": 16, "microBatchSize": 2, "gradientAccumulationSteps": 4},
+        },
+        "spec.hyperparameters.effectiveBatchSize: Invalid value: "
+        "not microBatchSize x gradientAccumulationSteps x GPUs: give two of the three",
+        "x 6 GPUs = 48",
+    ),
+    "more nodes than may be": (
+        {"gpu.nodes": 65}, "spec.gpu.nodes: Invalid value: 65: ", "less than or equal to 64",
     ),
     "a batch that is no multiple of the micro-batch": (
         {"hyperparameters": {"effectiveBatchSize": 16, "microBatchSize": 3}},
@@ -592,11 +624,20 @@ class TestTheClusterAgreesWithFtj:
 
     def test_on_batch_sizes(self, cluster: Cluster) -> None:
         sizes = (None, 1, 2, 3, 6)
-        for triple in product(sizes, sizes, sizes):
+        for *triple, per_node in product(sizes, sizes, sizes, (None, 3)):
             names = ("effectiveBatchSize", "microBatchSize", "gradientAccumulationSteps")
             given = {name: size for name, size in zip(names, triple, strict=True) if size}
-            job = changed(MINIMAL, {"hyperparameters": given})
-            assert (cluster.would_create(job)[0] == 201) == (refusal(job) == ""), given
+            gpu = {"type": "A10"} | ({"perNode": per_node} if per_node else {})
+            job = changed(MINIMAL, {"hyperparameters": given, "gpu": gpu})
+            assert (cluster.would_create(job)[0] == 201) == (refusal(job) == ""), (given, gpu)
+
+    def test_on_the_largest_batch_sizes(self, cluster: Cluster) -> None:
+        """Their product is more than an integer of CEL holds."""
+        largest = dict.fromkeys(("effectiveBatchSize", "microBatchSize", "gradientAccumulationSteps"), 2**31 - 1)
+        gpu = {"type": "A10", "perNode": 16, "nodes": 64}
+        status, answer = cluster.would_create(changed(MINIMAL, {"hyperparameters": largest, "gpu": gpu}))
+        assert status == 422
+        assert "give two of the three" in answer["message"]
 
 
 OTHER: Json = {

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from trainer_steps import DEADLINE_SECONDS, ENVIRONMENT, Bench, Run, run_of, sta
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from finetune_trainer.attention import ROW_BY_ROW
+from hub_server import HubServer, hub_server
 
 torch.set_num_threads(1)  # fastest for so small a model
 
@@ -83,11 +85,34 @@ def overfitted(bench: Bench, contradictions: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
+def pushed(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, HubServer]]:
+    """A run of LoRA that leaves a merged model alone and pushes it to a hub."""
+    token = "hf_" + "hidden"
+    secret = tmp_path_factory.mktemp("secret")
+    (secret / "HF_TOKEN").write_text(token)
+    with hub_server(token) as hub, pytest.MonkeyPatch.context() as patch:
+        settings = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
+        for name, value in settings.items():
+            patch.setitem(ENVIRONMENT, name, value)
+        wanted = {"export": "merged", "push": "hf://org/curt"}
+        job = bench.job(tmp_path_factory.mktemp("merged") / "merged", **METHODS["lora"], output_fields=wanted)
+        config = bench.trainer_config(job)
+        assert config.push is not None
+        opened = config.model_copy(update={"push": config.push.model_copy(update={"credentials": str(secret)})})
+        yield bench.train_again(opened, fresh=True), hub
+
+
+@pytest.fixture(scope="session")
 def reloaded(
-    runs: dict[str, Run], overfitted: Run, bench: Bench, tmp_path_factory: pytest.TempPathFactory
+    runs: dict[str, Run],
+    overfitted: Run,
+    pushed: tuple[Run, HubServer],
+    bench: Bench,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, float]]:
-    """Losses of base and result, ``[label]["base" | "tuned"]``, as a program without our code measures them."""
+    """Losses ``[label]["base" | "tuned" | "merged"]``, as a program without our code measures them."""
     cases = {label: _reload_case(run, bench, VALIDATION_ROWS) for label, run in runs.items()}
+    cases["merged"] = _reload_case(pushed[0], bench, VALIDATION_ROWS)
     cases["overfitted"] = _reload_case(overfitted, bench, CONTRADICTIONS)
     request = tmp_path_factory.mktemp("reload") / "request.json"
     request.write_text(json.dumps(cases), encoding="utf-8")
@@ -109,7 +134,8 @@ def _reload_case(run: Run, bench: Bench, rows: list[Row]) -> dict[str, Any]:
     return {
         "base": str(bench.model),
         "artifact": str(run.artifact),
-        "adapter": run.config.method != "full",
+        "adapter": run.config.leaves_adapter,
+        "merged": str(run.output / "model") if run.config.merges else None,
         "dtype": {"fp32": "float32", "bf16": "bfloat16"}[settings.precision],
         "quantization": quantization,
         "rows": rows,

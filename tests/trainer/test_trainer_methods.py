@@ -25,7 +25,9 @@ PAPERS = {
     "report.html", "run-report.json", "plan.json", "dataset-report.json", "metrics.jsonl", "samples.json",
     "trainer-config.json",
 }  # fmt: skip
-TOKENIZER_FILES = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+BESIDE_THE_WEIGHTS = {
+    "README.md", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+}  # fmt: skip
 QUIET_PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 EVALUATED = [0, 7, 14, STEPS]
 LOGGED = [*EVALUATED, *range(3, STEPS, 3)]
@@ -87,16 +89,19 @@ def test_standard_output_is_for_machines_alone(run: Run) -> None:
 
 
 def test_everything_of_the_contract_lies_there_and_nothing_else(run: Run) -> None:
-    kind = run.artifact.name
-    weights = (
-        {"model.safetensors", "config.json", "generation_config.json"}
-        if kind == "model"
-        else {"adapter_model.safetensors", "adapter_config.json", "README.md"}
-    )
+    weights = {
+        "model": {"model.safetensors", "config.json"},
+        "adapter": {"adapter_model.safetensors", "adapter_config.json"},
+    }
+    kinds = {
+        "lora": {"adapter"}, "lora-bf16": {"adapter", "model"}, "qlora": {"adapter", "model"},
+        "full": {"model"}, "full-kahan": {"model"},
+    }[run.output.name]  # fmt: skip
     files = {path.relative_to(run.output).as_posix() for path in run.output.rglob("*") if path.is_file()}
-    assert files == PAPERS | {"manifest.json"} | {f"{kind}/{name}" for name in weights | TOKENIZER_FILES}
+    expected = {f"{kind}/{name}" for kind in kinds for name in weights[kind] | BESIDE_THE_WEIGHTS}
+    assert files == PAPERS | {"manifest.json"} | expected
     folders = {path.relative_to(run.output).as_posix() for path in run.output.rglob("*") if path.is_dir()}
-    assert folders == {kind}  # no checkpoints, no work folder, not even empty ones
+    assert folders == kinds  # no checkpoints, no work folder, not even empty ones
 
 
 def test_the_manifest_lists_every_file_with_its_true_size_and_digest(run: Run) -> None:

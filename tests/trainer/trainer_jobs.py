@@ -21,8 +21,9 @@ SHARED: Spec = {
 
 METHODS: dict[str, Spec] = {
     "lora": SHARED | {"method": "lora", "hyperparameters": ADAPTER},
-    "lora-bf16": SHARED | {"method": "lora", "hyperparameters": ADAPTER | {"precision": "bf16"}},
-    "qlora": SHARED | {"method": "qlora", "hyperparameters": ADAPTER},
+    "lora-bf16": SHARED
+    | {"method": "lora", "hyperparameters": ADAPTER | {"precision": "bf16"}, "output_fields": {"export": "both"}},
+    "qlora": SHARED | {"method": "qlora", "hyperparameters": ADAPTER, "output_fields": {"export": "both"}},
     "full": SHARED | {"method": "full", "hyperparameters": WHOLE},
     "full-kahan": SHARED
     | {"method": "full", "hyperparameters": WHOLE | {"precision": "bf16", "masterWeights": "none"}},

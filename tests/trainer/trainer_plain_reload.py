@@ -1,6 +1,6 @@
 """Loads what training exported as a stranger would, with torch, transformers and peft alone, and measures its loss.
 
-    python trainer_plain_reload.py CASES.json       # prints {label: {"base": loss, "tuned": loss}}
+    python trainer_plain_reload.py CASES.json       # prints {label: {"base": loss, "tuned": loss, "merged": loss}}
 
 The loss is worked out row by row from the published chat template, with none of the trainer's code.
 """
@@ -48,7 +48,12 @@ def losses(case) -> dict[str, float]:
         tuned = PeftModel.from_pretrained(base, case["artifact"]).eval()
     else:
         tuned = AutoModelForCausalLM.from_pretrained(case["artifact"], dtype=kind).eval()
-    return {"base": before, "tuned": answer_loss(tuned, tokenizer, case["rows"])}
+    found = {"base": before, "tuned": answer_loss(tuned, tokenizer, case["rows"])}
+    if case["merged"]:
+        merged = AutoModelForCausalLM.from_pretrained(case["merged"], dtype="auto").eval()
+        assert merged.dtype == kind
+        found["merged"] = answer_loss(merged, AutoTokenizer.from_pretrained(case["merged"]), case["rows"])
+    return found
 
 
 if __name__ == "__main__":

@@ -182,8 +182,8 @@ class Run:
 
     @property
     def artifact(self) -> Path:
-        """Folder of the exported adapter or model."""
-        return self.output / ("model" if self.config.method == "full" else "adapter")
+        """Folder of the exported adapter, or of the model where there is none."""
+        return self.output / ("adapter" if self.config.leaves_adapter else "model")
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ class Run:
     @property
     def weights_digest(self) -> str:
         """SHA-256 of the exported weights."""
-        name = "model.safetensors" if self.config.method == "full" else "adapter_model.safetensors"
+        name = "adapter_model.safetensors" if self.config.leaves_adapter else "model.safetensors"
         return hashlib.sha256((self.artifact / name).read_bytes()).hexdigest()
 
     @property
@@ -225,6 +225,7 @@ class Bench:
         validation: Path | float | None = None,
         dataset: dict[str, Any] | None = None,
         overwrite: bool = False,
+        output_fields: dict[str, Any] | None = None,
         **spec: Any,
     ) -> FineTuneJob:
         """A job on the processor; ``validation`` is a file or a share of the rows, ``spec`` the rest of the job."""
@@ -234,7 +235,7 @@ class Bench:
             "model": {"uri": (model or self.model).as_uri()},
             "dataset": {"uri": (data or self.data).as_uri(), "validation": held_out} | (dataset or {}),
             "gpu": {"type": "cpu"},
-            "output": {"uri": output.as_uri(), "overwrite": overwrite},
+            "output": {"uri": output.as_uri(), "overwrite": overwrite} | (output_fields or {}),
         }
         return FineTuneJob.model_validate(
             {

@@ -8,10 +8,13 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
-from finetune_core.api.job import ALL_LINEAR, Precision
+from finetune_core.api.job import Precision
+from finetune_core.api.location import HubUri, parse_uri
+from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import TrainerConfig
 from finetune_core.errors import ModelUnavailable, first_line
 from finetune_trainer.attention import ROW_BY_ROW
+from finetune_trainer.merge import refuse_unmergeable
 
 DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -23,7 +26,8 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
     adapters in fp32. qlora: the same on 4-bit weights; embeddings, norms and head stay in the compute precision.
 
     Raises:
-        ModelUnavailable: no weights as safetensors, not all of them, or of a model that transformers does not know.
+        ModelUnavailable: no weights as safetensors, not all of them, of a model that transformers does not know, or
+            under names that a merged model could not be written with.
     """
     settings = config.hyperparameters
     compute = DTYPES[settings.precision]
@@ -72,12 +76,23 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             r=settings.lora.rank,
             lora_alpha=settings.lora.alpha,
             lora_dropout=settings.lora.dropout,
-            target_modules=ALL_LINEAR if settings.lora.all_linear else settings.lora.target_modules,
+            target_modules=_targets(config, settings.lora),
             task_type="CAUSAL_LM",
         ),
     )
-    adapted.peft_config["default"].base_model_name_or_path = base_model_name(config.model.uri)
+    about = adapted.peft_config["default"]
+    about.target_modules = sorted(about.target_modules)  # PEFT makes a set of them, in another order each time
+    about.base_model_name_or_path = base_model_name(config.model.uri)
+    where = parse_uri(config.model.uri)
+    about.revision = where.revision if isinstance(where, HubUri) else None
+    if config.merges:
+        refuse_unmergeable(adapted, folder)
     return adapted
+
+
+def _targets(config: TrainerConfig, lora: ResolvedLora) -> list[str]:
+    """Names of linears, also for all of them: what loads an adapter should not have to find out which these are."""
+    return list(config.prepare_report.model_shape.linear_shapes) if lora.all_linear else lora.target_modules
 
 
 def base_model_name(uri: str) -> str:

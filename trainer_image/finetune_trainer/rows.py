@@ -146,11 +146,14 @@ class MicroBatch:
         """The same, with nothing to learn."""
         return replace(self, predicting=self.predicting[:0], targets=self.targets[:0])
 
-    def to(self, device: torch.device) -> "MicroBatch":
-        """The same on another device; a card copies while the program goes on."""
+    def to(self, device: torch.device | str | int) -> "MicroBatch":
+        """The same on another device, as torch or accelerate name it; a card copies while the program goes on."""
+        device = torch.device(device)
 
         def moved(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+            if tensor.is_cpu and device.type == "cuda":
+                return tensor.pin_memory().to(device, non_blocking=True)
+            return tensor.to(device)
 
         return MicroBatch(
             moved(self.input_ids),

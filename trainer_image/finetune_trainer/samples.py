@@ -84,7 +84,7 @@ def _answer(model: WithLoss, encoder: ChatEncoder, prompt: Prompt, device: torch
         do_sample=False,
         max_new_tokens=prompt.max_new_tokens,
         pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=_end_tokens(encoder),
+        eos_token_id=end_tokens(encoder),
         temperature=None,
         top_p=None,
         top_k=None,
@@ -92,7 +92,7 @@ def _answer(model: WithLoss, encoder: ChatEncoder, prompt: Prompt, device: torch
     return str(tokenizer.decode(output[0, input_ids.shape[1] :], skip_special_tokens=True)).strip()
 
 
-def _end_tokens(encoder: ChatEncoder) -> list[int]:
+def end_tokens(encoder: ChatEncoder) -> list[int]:
     """The token that ends an assistant's turn in this template, and the tokenizer's own end."""
     tokens = encoder.encode(Example(1, (Message("user", "?"), Message("assistant", "!"))))
     last = [token for token, supervised in zip(tokens.input_ids, tokens.mask, strict=True) if supervised][-1:]

@@ -5,21 +5,24 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss
 
 
-def shard(model: WithLoss) -> None:
-    """Divide every layer for itself, and what is outside of the layers together.
+def shard(model: WithLoss, group: Group, device: torch.device) -> None:
+    """Divide every layer for itself, and what is outside of the layers together; each part moves to the device.
 
     A layer's weights are there as a whole only while it computes. Gradients are summed over the processes and not
     averaged, since each micro-batch's loss is divided by the supervised tokens of all of them.
     """
+    mesh = init_device_mesh(device.type, (group.size,))
     for layer in model.causal.get_decoder().layers:
-        fully_shard(layer)
-    fully_shard(model)
+        fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
     register_fsdp_forward_method(model, "generate")
     for module in model.modules():
         if isinstance(module, FSDPModule):

@@ -20,6 +20,7 @@ from finetune_trainer.export import export, finished_report
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss, mean_loss
 from finetune_trainer.measures import perplexity, utilization
+from finetune_trainer.merge import sample_loss
 from finetune_trainer.model import load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
@@ -63,11 +64,12 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         base = group.on_each_node(lambda: fetch(config.model, scratch / "base", tell=say_fetched))
     say("loading the model")
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
-    loaded = load_model(base, config, device)
-    model = WithLoss(loaded)
     sharded = settings.sharding == "full"
+    # A model that is divided may be larger than one card.
+    loaded = load_model(base, config, torch.device("cpu") if sharded else device)
+    model = WithLoss(loaded)
     if sharded:
-        shard(model)
+        shard(model, group, device)
     with blamed_on(DatasetUnavailable):
         prepared = group.on_each_node(lambda: fetch(config.prepared, scratch / "prepared"))
     rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)
@@ -276,14 +278,32 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         left_out_rows=rows.left_out,
         versions=_versions(),
     )
-    trained = whole(loaded.state_dict(), keep=group.leads) if sharded else None
+    compared_on = held_out if len(held_out) else rows
+    adapted_loss = None
+    if config.merges:
+        say("comparing the merged model with its adapter")
+        with accelerator.autocast():
+            adapted_loss = sample_loss(model, compared_on, settings.micro_batch_size, device, group)
+    trained = whole(loaded.state_dict() if config.method == "full" else weights, keep=group.leads) if sharded else None
 
     def store() -> RunReport:
         say("storing the result")
         stored = export(
-            loaded, trained, encoder.tokenizer, config, report, state.metrics, told, prepared, output,
-            scratch / "export",
-        )  # fmt: skip
+            loaded,
+            trained,
+            encoder,
+            config,
+            report,
+            state.metrics,
+            told,
+            base=base,
+            prepared=prepared,
+            compared_on=compared_on,
+            adapted_loss=adapted_loss,
+            device=device,
+            output=output,
+            local=scratch / "export",
+        )
         with blamed_on(UploadFailed):
             if not config.checkpoints.keep_after_success:
                 output.delete(config.checkpoint_path)

@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from finetune_core.api.base import ApiModel
 from finetune_core.api.findings import FindingCode, Policy, ThresholdCode
-from finetune_core.api.location import DataLocation, Location
+from finetune_core.api.location import DataLocation, HubUri, Location, parse_uri, public_uri
+from finetune_core.errors import InvalidSpec
 
 API_VERSION = "finetune.dev/v1alpha1"
 KIND = "FineTuneJob"
@@ -21,6 +22,7 @@ Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
 Sharding = Literal["none", "full"]
 Preset = Literal["conservative", "recent"]
+Export = Literal["adapter", "merged", "both"]
 
 ALL_LINEAR = "all-linear"
 """As a LoRA target: every linear inside the layers."""
@@ -89,9 +91,16 @@ class Dataset(DataLocation):
 
 
 class Gpu(ApiModel):
-    """The card to train on."""
+    """The cards to train on: so many of one type on each node, and each with a process of its own."""
 
     type: str = Field(min_length=1, max_length=64, description='Catalogue name or alias, or "cpu".')
+    per_node: Annotated[int, Field(ge=1, le=16)] = Field(default=1, description="Cards of each pod; processes on cpu.")
+    nodes: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="Pods that train together.")
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.per_node * self.nodes
 
 
 class Lora(ApiModel):
@@ -135,17 +144,15 @@ class Hyperparameters(ApiModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(default=None, description="Seed of everything random.")
     effective_batch_size: Count | None = Field(default=None, description="Rows per optimizer step, packed or not.")
     micro_batch_size: Count | None = Field(
-        default=None, description="Rows per forward pass, or sequences where rows are packed."
+        default=None, description="Rows per forward pass; packed, as many as fit into the room of so many long ones."
     )
     gradient_accumulation_steps: Count | None = Field(
-        default=None, description="Forward passes per optimizer step; fewer where rows are packed."
+        default=None, description="Forward passes of each GPU per optimizer step; fewer where rows are packed."
     )
     cutoff_length: Annotated[int, Field(ge=16, le=2**20)] | None = Field(
         default=None, description="Longest row, in tokens."
     )
-    packing: bool | None = Field(
-        default=None, description="Put short rows into one sequence, up to the cutoff; none sees another."
-    )
+    packing: bool | None = Field(default=None, description="Fill each micro-batch with short rows; none sees another.")
     precision: Precision | None = Field(default=None, description="Number format computed with.")
     master_weights: MasterWeights | None = Field(
         default=None,
@@ -166,11 +173,6 @@ class Hyperparameters(ApiModel):
             self.micro_batch_size,
             self.gradient_accumulation_steps,
         )
-        if effective and micro and accumulation and effective != micro * accumulation:
-            raise ValueError(
-                f"effectiveBatchSize {effective} is not microBatchSize {micro} x gradientAccumulationSteps "
-                f"{accumulation} = {micro * accumulation}: give two of the three"
-            )
         if effective and (micro or accumulation) and effective % (micro or accumulation or 1):
             raise ValueError(
                 f"effectiveBatchSize {effective} is not a multiple of "
@@ -212,7 +214,31 @@ class Checkpoints(ApiModel):
 class Output(Location):
     """Where the result goes."""
 
+    export: Export | None = Field(
+        default=None,
+        description="What lora and qlora leave: the adapter, a whole model with it merged into the 16-bit base, or "
+        "both. Default: adapter. full always leaves a whole model.",
+    )
     overwrite: bool = Field(default=False, description="Replace a model that lies there already.")
+    push: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None,
+        description="hf://org/name[@branch] to push the result to after it is stored, with HF_TOKEN of secretName. "
+        "A new repository is private. A push that fails does not fail the job.",
+    )
+
+    @field_validator("push")
+    @classmethod
+    def _repository(cls, push: str | None) -> str | None:
+        """A whole model repository: nothing else can be loaded by its name."""
+        if push is None:
+            return None
+        try:
+            where = parse_uri(push)
+        except InvalidSpec as error:
+            raise ValueError(str(error)) from error
+        if not isinstance(where, HubUri) or where.kind != "model" or where.path:
+            raise ValueError(f"{public_uri(push)!r} is no model repository of the hub: write hf://org/name")
+        return push
 
     @model_validator(mode="after")
     def _writable(self) -> "Output":
@@ -342,6 +368,23 @@ class FineTuneJobSpec(ApiModel):
     )
     priority_class_name: Name | None = Field(default=None, description="PriorityClass of the pods.")
     pod: PodOptions = Field(default=PodOptions())
+
+    @model_validator(mode="after")
+    def _batch_sizes_agree(self) -> "FineTuneJobSpec":
+        given, gpus = self.hyperparameters, self.gpu.count
+        effective, micro, accumulation = (
+            given.effective_batch_size,
+            given.micro_batch_size,
+            given.gradient_accumulation_steps,
+        )
+        if effective and micro and accumulation and effective != micro * accumulation * gpus:
+            each = f" x {gpus} GPUs" if gpus > 1 else ""
+            raise ValueError(
+                f"hyperparameters.effectiveBatchSize {effective} is not microBatchSize {micro} x "
+                f"gradientAccumulationSteps {accumulation}{each} = {micro * accumulation * gpus}: "
+                "give two of the three"
+            )
+        return self
 
 
 class FineTuneJob(ApiModel):

@@ -9,12 +9,23 @@ from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Precision, 
 
 
 class PlannedGpu(ApiModel):
-    """The card the plan is for."""
+    """The cards the plan is for."""
 
-    type: str = Field(description="Its name in the catalogue.")
-    per_node: int = Field(default=1, description="Cards of each pod.")
+    type: str = Field(description="Name in the catalogue.")
+    per_node: int = Field(default=1, description="Cards of each pod; processes on cpu.")
     nodes: int = Field(default=1, description="Pods that train together.")
     memory_bytes: int = Field(description="Usable memory of one card, as its driver reports it.")
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.per_node * self.nodes
+
+    @property
+    def words(self) -> str:
+        """For people: ``A10``, ``4 x A10``, ``2 nodes of 4 x A10``."""
+        each = self.type if self.per_node == 1 else f"{self.per_node} x {self.type}"
+        return each if self.nodes == 1 else f"{self.nodes} nodes of {each}"
 
 
 class MemoryParts(ApiModel):
@@ -26,7 +37,9 @@ class MemoryParts(ApiModel):
     optimizer: int = Field(default=0, description="States of the optimizer, and master weights.")
     activations: int = Field(default=0, description="Kept for the backward pass.")
     logits: int = Field(default=0, description="Scores over the vocabulary, and their gradient.")
-    scratch: int = Field(default=0, description="Short-lived buffers: dequantised weights, optimizer temporaries.")
+    scratch: int = Field(
+        default=0, description="Short-lived buffers: gathered or dequantised weights, optimizer temporaries."
+    )
     runtime: int = Field(default=0, description="CUDA context, libraries, allocator slack.")
 
     def total(self) -> int:
@@ -84,19 +97,22 @@ class ResolvedHyperparameters(ApiModel):
     max_grad_norm: float = Field(description="Where the gradient norm is clipped.")
     seed: int = Field(description="Seed of everything random.")
     effective_batch_size: int = Field(description="Rows per optimizer step, packed or not.")
-    micro_batch_size: int = Field(description="Rows per forward pass, or sequences where rows are packed.")
+    micro_batch_size: int = Field(
+        description="Rows per forward pass; packed, as many as fit into the room of so many long ones."
+    )
     gradient_accumulation_steps: int = Field(
-        description="Forward passes per optimizer step; fewer where rows are packed."
+        description="Forward passes of each GPU per optimizer step; fewer where rows are packed."
+    )
+    sharding: Sharding = Field(
+        default="none",
+        description="none: every GPU holds all. full: weights, gradients and optimizer states are divided over them.",
     )
     cutoff_length: int = Field(description="Longest row, in tokens.")
-    packing: bool = Field(default=False, description="Whether short rows share a sequence, up to the cutoff.")
+    packing: bool = Field(default=False, description="Whether short rows fill each micro-batch.")
     precision: Precision = Field(description="Number format computed with.")
     master_weights: MasterWeights | None = Field(default=None, description="full only: what the optimizer updates.")
     activation_checkpointing: bool = Field(description="Whether activations are computed again instead of kept.")
     train_on_prompt: bool = Field(description="Whether the prompt's tokens are supervised too.")
-    sharding: Sharding = Field(
-        default="none", description="full: weights, gradients and optimizer states are divided over the GPUs."
-    )
     logging_steps: int = Field(description="Optimizer steps between two progress lines.")
     evaluation_steps: int = Field(description="Optimizer steps between two evaluations.")
     lora: ResolvedLora | None = None

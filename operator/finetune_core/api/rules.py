@@ -56,6 +56,12 @@ def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
             "message": "the hub cannot be written to: write s3://bucket/prefix or pvc://claim/path",
         }
     )
+    rules["output.push"] = [
+        {
+            "rule": "self.matches('^hf://[^/]+/[^/]+$') && !self.startsWith('hf://datasets/')",
+            "message": "a result is pushed to a model repository of the hub: write hf://org/name",
+        }
+    ]
     rules["dataset.validation"] = [
         {
             "rule": (
@@ -80,7 +86,10 @@ def spec_rules(spec: Schema) -> dict[str, list[Rule]]:
             "message": "choose another name: those that begin with FINETUNE_ are the trainer's own",
         }
     ]
-    rules[""] = [_unchanged(field, field in required) for field in spec["properties"] if field not in MUTABLE]
+    rules[""] = [
+        _batch_size_rule(),
+        *(_unchanged(field, field in required) for field in spec["properties"] if field not in MUTABLE),
+    ]
     return rules
 
 
@@ -121,24 +130,33 @@ def _uri_rules(shapes: dict[str, str], forms: str) -> list[Rule]:
     ]
 
 
+_BATCH_SIZES = ("effectiveBatchSize", "microBatchSize", "gradientAccumulationSteps")
+
+
+def _batch_size_rule() -> Rule:
+    """As ``FineTuneJobSpec._batch_sizes_agree``."""
+    batch, micro, accumulation = (f"self.hyperparameters.{name}" for name in _BATCH_SIZES)
+    given = " && ".join(["has(self.hyperparameters)", *(f"has({one})" for one in (batch, micro, accumulation))])
+    gpus = " * ".join(f"(has({one}) ? {one} : 1)" for one in ("self.gpu.perNode", "self.gpu.nodes"))
+    return {
+        # Divided, since the product of all four may be more than an integer of CEL holds.
+        "rule": (
+            f"!({given}) || {micro} < 1 || {batch} % {micro} == 0 && {batch} / {micro} == {accumulation} * {gpus}"
+        ),
+        "message": "not microBatchSize x gradientAccumulationSteps x GPUs: give two of the three",
+        "fieldPath": ".hyperparameters.effectiveBatchSize",
+    }
+
+
 def _batch_size_rules() -> list[Rule]:
     """As ``Hyperparameters._batch_sizes_agree``."""
-    batch, micro, accumulation = (
-        f"self.{name}" for name in ("effectiveBatchSize", "microBatchSize", "gradientAccumulationSteps")
-    )
+    batch, micro, accumulation = (f"self.{name}" for name in _BATCH_SIZES)
     return [
         {
-            "rule": f"!has({batch}) || !has({micro}) || !has({accumulation}) || {batch} == {micro} * {accumulation}",
-            "message": "not microBatchSize x gradientAccumulationSteps: give two of the three",
+            # The limits are no reason for the API server to skip the rule: it would divide by zero.
+            "rule": f"!has({batch}) || !has({one}) || has({other}) || {one} < 1 || {batch} % {one} == 0",
+            "message": f"not a multiple of {one.removeprefix('self.')}: change one of them",
             "fieldPath": ".effectiveBatchSize",
-        },
-        *(
-            {
-                # The limits are no reason for the API server to skip the rule: it would divide by zero.
-                "rule": f"!has({batch}) || !has({one}) || has({other}) || {one} < 1 || {batch} % {one} == 0",
-                "message": f"not a multiple of {one.removeprefix('self.')}: change one of them",
-                "fieldPath": ".effectiveBatchSize",
-            }
-            for one, other in ((micro, accumulation), (accumulation, micro))
-        ),
+        }
+        for one, other in ((micro, accumulation), (accumulation, micro))
     ]

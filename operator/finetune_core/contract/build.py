@@ -48,6 +48,8 @@ def trainer_config(
         model=prepared.model,
         output=prepared.output,
         overwrite=prepared.overwrite,
+        export=spec.output.export or "adapter",
+        push=Place(uri=spec.output.push, credentials=prepared.output.credentials) if spec.output.push else None,
         prepared=prepared.prepared,
         prepare_report=report,
         plan=plan,

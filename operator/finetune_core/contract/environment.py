@@ -22,11 +22,16 @@ MODEL_CACHE_VARIABLE = "FINETUNE_MODEL_CACHE"
 weights too, before a card is held for it."""
 
 NODES_VARIABLE = "FINETUNE_NODES"
-"""How many nodes train together, where it is more than one."""
+"""How many nodes (pods) train together, each with as many processes as ``plan.gpu.perNode``; absent: this one alone."""
+
 NODE_RANK_VARIABLE = "FINETUNE_NODE_RANK"
-"""Which of them this is, from 0; 0 speaks for all."""
+"""Which of them this one is, counted from 0; absent: 0. The first answers, and tells of progress."""
+
 RENDEZVOUS_VARIABLE = "FINETUNE_RENDEZVOUS"
-"""host:port of node 0, where they meet."""
+"""``host:port`` of the first node, where all of them meet; absent: there is one node. The name may not resolve until
+the first node's pod has an address."""
+RENDEZVOUS_PORT = 29500
+"""torchrun's own default."""
 
 EXIT_FAILED = 1
 """The step failed; the termination message says why."""

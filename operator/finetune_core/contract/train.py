@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import Checkpoints, Evaluation, Method, Task
+from finetune_core.api.job import Checkpoints, Evaluation, Export, Method, Task
 from finetune_core.api.plan import Plan, ResolvedHyperparameters
 from finetune_core.contract.place import Place
 from finetune_core.contract.prepare import PrepareReport
+from finetune_core.contract.progress import Number
 from finetune_core.errors import InvalidSpec
 
 
@@ -21,6 +22,8 @@ class TrainerConfig(ApiModel):
     model: Place
     output: Place
     overwrite: bool = False
+    export: Export = "adapter"
+    push: Place | None = Field(default=None, description="Repository of the hub that the result is pushed to.")
     prepared: Place
     prepare_report: PrepareReport
     plan: Plan
@@ -43,6 +46,21 @@ class TrainerConfig(ApiModel):
         if self.plan.hyperparameters is None:
             raise InvalidSpec("the trainer was given an infeasible plan")
         return self.plan.hyperparameters
+
+    @property
+    def leaves_adapter(self) -> bool:
+        """Whether the result is an adapter, or has one beside the whole model."""
+        return self.method != "full" and self.export != "merged"
+
+    @property
+    def leaves_model(self) -> bool:
+        """Whether the result is a whole model, or has one beside the adapter."""
+        return self.method == "full" or self.merges
+
+    @property
+    def merges(self) -> bool:
+        """Whether the adapter is merged into the base."""
+        return self.method != "full" and self.export != "adapter"
 
     @property
     def checkpoint_path(self) -> str:
@@ -86,6 +104,9 @@ class RunReport(ApiModel):
     train_loss: float
     eval_loss_before: float | None = None
     eval_loss: float | None = Field(default=None, description="Validation loss of the exported weights.")
+    merged_loss_difference: Number | None = Field(
+        default=None, description="Loss of the merged model less that of the adapter on the base it was trained on."
+    )
     perplexity_before: float | None = Field(default=None, description="exp of the validation loss.")
     perplexity: float | None = None
     accuracy: Accuracy | None = Field(default=None, description="Of classification jobs with validation rows.")
@@ -110,6 +131,8 @@ class RunReport(ApiModel):
     left_out_rows: int = Field(default=0, description="Rows with nothing to learn before the cutoff.")
     versions: dict[str, str] = Field(default_factory=dict, description="In run-report.json alone.")
     artifact: Artifact | None = None
+    pushed: bool | None = Field(default=None, description="Whether the result is on the hub too; None: not asked for.")
+    push_problem: str | None = Field(default=None, description="Why it is not.")
 
     def answer(self) -> str:
         """The termination message: without what nobody reads there, so that the longest locations fit."""

@@ -1,6 +1,7 @@
 """What would fit instead, when nothing does."""
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from finetune_core.api.job import FineTuneJobSpec
 from finetune_core.api.plan import Alternative, Plan
@@ -14,6 +15,8 @@ Decide = Callable[[FineTuneJobSpec, ModelShape, DataStatistics, Gpu], Plan]
 
 MOST_GPUS = 3
 MOST_MODELS = 2
+MORE_PER_NODE = (2, 4, 8)
+"""As many cards as machines usually have, if they have several."""
 SHORTEST_CUTOFF = 256
 
 
@@ -21,10 +24,11 @@ def alternatives(
     spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
 ) -> list[Alternative]:
     """Single changes to the job that make it feasible: on this card first, since they cost nothing, then on others."""
+    priced = [*_more_gpus(spec, shape, data, gpu, decide), *_other_gpus(spec, shape, data, decide)]
     return [
         *_other_methods(spec, shape, data, gpu, decide),
         *_smaller_models(spec, data, gpu, decide),
-        *_other_gpus(spec, shape, data, decide),
+        *(alternative for _, alternative in sorted(priced, key=itemgetter(0))),
     ]
 
 
@@ -67,9 +71,23 @@ def _smaller_models(spec: FineTuneJobSpec, data: DataStatistics, gpu: Gpu, decid
             yield _alternative(f"model.uri={uri}", answer, f"{smaller.parameters / 1e9:.2f}B parameters")
 
 
+def _more_gpus(
+    spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu, decide: Decide
+) -> Iterator[tuple[float, Alternative]]:
+    """The least number of the same card that is enough, with its price; that there are such machines is not known."""
+    for count in MORE_PER_NODE:
+        if gpu.is_cpu or count <= spec.gpu.per_node:
+            continue
+        more = spec.model_copy(update={"gpu": spec.gpu.model_copy(update={"per_node": count})})
+        answer = decide(more, shape, data, gpu)
+        if answer.feasible:
+            yield _priced(f"gpu.perNode={count}", answer, gpu)
+            return
+
+
 def _other_gpus(
     spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, decide: Decide
-) -> Iterator[Alternative]:
+) -> Iterator[tuple[float, Alternative]]:
     found = 0
     for gpu in sorted(catalogue(), key=lambda gpu: (gpu.price_per_hour, gpu.memory_bytes)):
         if gpu.is_cpu or found == MOST_GPUS:
@@ -77,7 +95,12 @@ def _other_gpus(
         answer = decide(spec, shape, data, gpu)
         if answer.feasible:
             found += 1
-            yield _alternative(f"gpu.type={gpu.name}", answer, f"about {gpu.price_per_hour:.2f} USD an hour")
+            yield _priced(f"gpu.type={gpu.name}", answer, gpu)
+
+
+def _priced(change: str, answer: Plan, gpu: Gpu) -> tuple[float, Alternative]:
+    price = answer.gpu.count * gpu.price_per_hour
+    return price, _alternative(change, answer, f"about {price:.2f} USD an hour")
 
 
 def _alternative(change: str, answer: Plan, because: str) -> Alternative:

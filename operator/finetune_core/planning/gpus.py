@@ -50,6 +50,11 @@ class Gpu:
         """Whether this is the processor and no card."""
         return self.compute_capability is None
 
+    @property
+    def is_slice(self) -> bool:
+        """Whether this is a part of a card (MIG), of which a pod has one."""
+        return self.resource_name is not None and self.resource_name.startswith("nvidia.com/mig-")
+
 
 class _Entry(ApiModel):
     """An entry of ``gpus.yaml``, whose head explains the fields; other catalogues have two more."""

@@ -72,9 +72,9 @@ def effective_batch_size(rows: int, passes: float) -> tuple[int, str]:
     return size, f"{rows:,} rows are too few for {LEAST_STEPS} steps of {size * 2}"
 
 
-def micro_batch_sizes(batch: int) -> list[int]:
-    """The sizes to choose from: those that divide the effective batch."""
-    return [size for size in range(1, min(batch, LARGEST_MICRO_BATCH_SIZE) + 1) if batch % size == 0]
+def micro_batch_sizes(share: int) -> list[int]:
+    """The sizes to choose from: those that divide one GPU's share of the effective batch."""
+    return [size for size in range(1, min(share, LARGEST_MICRO_BATCH_SIZE) + 1) if share % size == 0]
 
 
 def total_steps(rows: int, passes: float, batch: int) -> int:

@@ -24,6 +24,8 @@ class TrainingShape:
     """Everything the peak depends on besides the model."""
 
     method: Method
+    shards: int = 1
+    """GPUs over which weights, gradients and optimizer states are divided; 1: each holds them all."""
     micro_batch_size: int
     row_tokens: int
     """Longest row after truncation, in tokens."""
@@ -42,11 +44,43 @@ def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     activations = _activations(shape, training, compute)
     logits = _logits(shape, training, compute)
     parts = _full(shape, training) if training.method == "full" else _adapters(shape, training, compute)
+    if training.shards > 1:
+        parts = _sharded(shape, training, parts, compute)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it, when activations and logits are gone.
         temporary = 2 * shape.vocab_size * shape.hidden_size
         parts = parts.model_copy(update={"scratch": max(0, temporary - activations - logits)})
     return parts.model_copy(update={"activations": activations, "logits": logits, "runtime": RUNTIME_BYTES})
+
+
+def _sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts, compute: int) -> MemoryParts:
+    """One GPU's share (FSDP2, ZeRO stage 3: Rajbhandari et al. 2020, arXiv:1910.02054), and what it gathers in turn.
+
+    Gathered are one layer at a time and, in advance, the next; embedding and head throughout. They are gathered as they
+    are computed with, which autocast then need not copy; 4-bit weights as they are stored. Where all is trained,
+    a layer's whole gradient exists as well, until its parts have gone where they belong.
+    """
+    embedding = compute * shape.embedding_parameters
+    layer = compute * (shape.parameters - shape.embedding_parameters) // shape.num_layers
+    scratch = 0
+    if training.method == "qlora":
+        assert training.quantization is not None
+        layer = int(shape.linear_parameters * quantized_bytes_per_parameter(training.quantization)) // shape.num_layers
+        scratch = whole.scratch  # a linear is dequantised out of the gathered layer
+    if training.lora is not None:
+        layer += compute * adapter_parameters(shape, training.lora) // shape.num_layers
+    gathered = embedding + (3 if training.method == "full" else 2) * layer
+    return MemoryParts(
+        weights=_share(whole.weights, training.shards),
+        adapters=_share(whole.adapters, training.shards),
+        gradients=_share(whole.gradients, training.shards),
+        optimizer=_share(whole.optimizer, training.shards),
+        scratch=scratch + gathered,
+    )
+
+
+def _share(size: int, shards: int) -> int:
+    return -(-size // shards)
 
 
 def adapter_parameters(shape: ModelShape, lora: ResolvedLora) -> int:

@@ -1,7 +1,7 @@
 """plan(): the method, the settings and the reasons, or what would fit instead."""
 
 from finetune_core.api.job import FineTuneJobSpec, Method
-from finetune_core.api.plan import Plan, Reason
+from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.gpus import Gpu
@@ -42,22 +42,22 @@ def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu:
 
 def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
     """Why a method is rejected, or the shape it would train with."""
-    gpu, shape = settings.gpu, settings.shape
-    if settings.spec.method == "auto":
-        floor = floor_bytes(method, shape.parameters)
-        if gpu.memory_bytes < floor:
-            return (
-                f"rule of thumb: {method} of {shape.parameters / 1e9:.2f}B parameters asks for {_gib(floor)}, "
-                f"{gpu.name} offers {_gib(gpu.memory_bytes)}",
-                None,
-            )
+    gpu, parameters = settings.planned_gpu, settings.shape.parameters
+    if not settings.shardings(method):
+        return (
+            f"rule of thumb: {method} of {parameters / 1e9:.2f}B parameters asks for "
+            f"{_gib(floor_bytes(method, parameters))}, {gpu.words} offers {_gib(settings.memory_of_all(method))}",
+            None,
+        )
     if problem := settings.conflict(method):
         return problem, None
     fit = settings.fit(method)
     if not fit.fits:
+        undivided = gpu.count > 1 and settings.memory_of_all(method) == settings.memory_bytes
+        hint = "; masterWeights none cannot be divided over GPUs: leave it out, or write fp32" if undivided else ""
         return (
-            f"{method} needs {_gib(fit.memory.peak_bytes)} at the least, "
-            f"of {gpu.name}'s {_gib(gpu.memory_bytes)} a plan may use {_gib(fit.memory.budget_bytes)}",
+            f"{method} needs {_gib(fit.memory.peak_bytes)}{' on each GPU' if gpu.count > 1 else ''} at the least, "
+            f"of {gpu.type}'s {_gib(settings.memory_bytes)} a plan may use {_gib(fit.memory.budget_bytes)}{hint}",
             None,
         )
     return "", fit
@@ -71,7 +71,7 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         because="given in the job"
         if given
         else f"the first of full, lora, qlora that fits: predicted peak {_gib(fit.memory.peak_bytes)} "
-        f"of {_gib(fit.memory.budget_bytes)} usable on {settings.gpu.name}",
+        f"of {_gib(fit.memory.budget_bytes)} usable on {'each ' if settings.gpus > 1 else ''}{settings.gpu.name}",
     )
     resolved, reasons = settings.resolve(method, fit)
     return Plan(
@@ -80,15 +80,31 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         gpu=settings.planned_gpu,
         memory=fit.memory,
         hyperparameters=resolved,
-        pod=pod_resources(method, settings.shape, settings.data, fit.memory, settings.gpu),
+        pod=pod_resources(
+            method,
+            settings.shape,
+            settings.data,
+            fit.memory,
+            settings.gpu,
+            processes=settings.spec.gpu.per_node,
+            shards=fit.training.shards,
+            merged_bytes=_merged_bytes(settings, resolved),
+        ),
         reasons=[chosen, *rejected, *reasons],
         warnings=warnings(method, resolved, settings.data, settings.gpu),
     )
 
 
+def _merged_bytes(settings: Settings, resolved: ResolvedHyperparameters) -> int:
+    """Of the merged model, where one is asked for."""
+    if resolved.lora is None or settings.spec.output.export not in ("merged", "both"):
+        return 0
+    return settings.shape.parameters * (4 if resolved.precision == "fp32" else 2)
+
+
 def infeasible_line(spec: FineTuneJobSpec, answer: Plan) -> str:
     """The one line that an infeasible job ends with."""
-    what = f"{spec.model.uri} does not fit {answer.gpu.type}"
+    what = f"{spec.model.uri} does not fit {answer.gpu.words}"
     if spec.method != "auto":
         what += f" with method {spec.method}"
     if not answer.alternatives:

@@ -20,6 +20,10 @@ SHM_BYTES = 64 * MIB
 """What containerd and CRI-O give unasked. The trainer has no worker processes that would pass tensors through it
 (rows.py reads in the training process), and on one card there is no NCCL."""
 
+NCCL_SHM_BYTES = 128 * MIB
+"""More for each of several cards in a pod: NCCL's processes talk through it, and its guide ("Shared memory") gives a
+container 1 GiB, which this is for the usual eight."""
+
 GPU_PROCESS_BYTES = 3_000_000_000
 """Host memory of a process that uses a card: 2.1 GB for torch with CUDA (pytorch/pytorch#113326; without, and with
 transformers, we measured 0.8-1.2 GB), and ten parts of 16 MiB for an S3 transfer. The rest is caution."""
@@ -38,43 +42,69 @@ SLACK_BYTES = 2 * 2**30
 """Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
 
 
-def pod_resources(method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu) -> PodResources:
-    """What to request for one attempt. ``memory`` is the prediction for the card, or for the processor."""
+def pod_resources(
+    method: Method,
+    shape: ModelShape,
+    data: DataStatistics,
+    memory: Memory,
+    gpu: Gpu,
+    *,
+    processes: int = 1,
+    shards: int = 1,
+    merged_bytes: int = 0,
+) -> PodResources:
+    """What each pod of an attempt requests.
+
+    Args:
+        method: what is trained.
+        shape: the model.
+        data: what it is trained on.
+        memory: the prediction for one card, or for one process on the processor.
+        gpu: the card.
+        processes: how many train in a pod, each with a card of its own.
+        shards: over how many processes of all pods the model is divided.
+        merged_bytes: of a merged model, which lies on the disk when the training is over, beside the base. It needs
+            no more host memory: it is written in files smaller than SHARD_BYTES (merge.py).
+    """
+    shm = SHM_BYTES + (0 if gpu.is_cpu or processes == 1 else processes * NCCL_SHM_BYTES)
+    trained = shards * _trained_bytes(method, memory)
+    if gpu.is_cpu:
+        host = processes * memory.peak_bytes + (trained if shards > 1 else 0)
+    else:
+        host = processes * GPU_PROCESS_BYTES + _passing_bytes(shape, trained)
+    checkpoint = trained + shards * memory.parts.optimizer
     return PodResources(
-        cpu=CPU_CORES if gpu.is_cpu else GPU_CORES,
-        memory_bytes=_whole_mib(_host_bytes(method, shape, memory, gpu) / USABLE_SHARE + SHM_BYTES),
-        ephemeral_storage_bytes=_whole_mib(_disk_bytes(method, shape, data, memory, gpu)),
-        shm_bytes=SHM_BYTES,
+        cpu=processes * (CPU_CORES if gpu.is_cpu else GPU_CORES),
+        memory_bytes=_whole_mib(host / USABLE_SHARE + shm),
+        ephemeral_storage_bytes=_whole_mib(_disk_bytes(shape, data, checkpoint, gpu) + merged_bytes),
+        shm_bytes=shm,
     )
 
 
-def _host_bytes(method: Method, shape: ModelShape, memory: Memory, gpu: Gpu) -> int:
-    """Peak of the machine's own memory.
+def _passing_bytes(shape: ModelShape, trained: int) -> int:
+    """Most that passes through the machine's own memory on its way to a card or from it.
 
-    On a processor it is the predicted peak itself: a checkpoint is written from the tensors in place, and the model's
-    copy for that is no larger than the gradients, which are gone by then.
+    On a processor the peak is the predicted one itself: a checkpoint is written from the tensors in place, and the
+    model's copy for that is no larger than the gradients, which are gone by then; unless each process has a part only.
 
     Beside a card, weights only pass through. Loading maps the files and moves tensor by tensor: the pages can be
     dropped at any time, so one shard is counted, for speed and not for need. Resuming maps the optimizer's state
     likewise. Saving copies all trained weights into host memory at once, and nothing larger ever is there.
     """
-    if gpu.is_cpu:
-        return memory.peak_bytes
-    passing = min(STORED_WEIGHT_BYTES * shape.parameters, SHARD_BYTES)
-    return GPU_PROCESS_BYTES + max(passing, _trained_bytes(method, memory))
+    return max(min(STORED_WEIGHT_BYTES * shape.parameters, SHARD_BYTES), trained)
 
 
-def _disk_bytes(method: Method, shape: ModelShape, data: DataStatistics, memory: Memory, gpu: Gpu) -> float:
+def _disk_bytes(shape: ModelShape, data: DataStatistics, checkpoint: int, gpu: Gpu) -> float:
     """Most that lies on the pod's disk at once: base weights, prepared rows, one checkpoint.
 
     Checkpoints are written one at a time and go as soon as they are stored (checkpoints.py), so ``checkpoints.keep``
-    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state. On a
-    processor the state that was resumed from stays mapped as the optimizer's own, and with it its file.
+    does not matter here. The exported result comes when they are gone, and is smaller: no optimizer state (what is
+    merged is counted apart). On a processor the state that was resumed from stays mapped as the optimizer's own, and
+    with it its file.
     """
     base = STORED_WEIGHT_BYTES * shape.parameters
     rows = data.rows + data.validation_rows
     prepared = TOKEN_BYTES * data.tokens / max(1, data.rows) * rows + ROW_BYTES * rows
-    checkpoint = _trained_bytes(method, memory) + memory.parts.optimizer
     return base + prepared + checkpoint * (2 if gpu.is_cpu else 1) + SLACK_BYTES
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from finetune_core.api.job import ALL_LINEAR, FineTuneJobSpec, MasterWeights, Method, Precision
+from finetune_core.api.job import ALL_LINEAR, FineTuneJobSpec, MasterWeights, Method, Precision, Sharding
 from finetune_core.api.plan import PlannedGpu, Reason, ResolvedHyperparameters, ResolvedLora, ResolvedQuantization
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning import hyperparameters as defaults
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.learning_rate import learning_rate
 from finetune_core.planning.memory import TrainingShape, adapter_parameters
+from finetune_core.planning.methods import floor_bytes
 from finetune_core.planning.search import Fit, search
 
 Value = TypeVar("Value")
@@ -45,7 +46,7 @@ def _as_text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """One job against one card: what each setting would be for a method."""
+    """One job against its cards: what each setting would be for a method."""
 
     spec: FineTuneJobSpec
     shape: ModelShape
@@ -54,24 +55,87 @@ class Settings:
 
     @property
     def planned_gpu(self) -> PlannedGpu:
-        """The card, as the plan names it."""
-        return PlannedGpu(type=self.gpu.name, memory_bytes=self.gpu.memory_bytes)
+        """The cards, as the plan names them."""
+        asked = self.spec.gpu
+        return PlannedGpu(
+            type=self.gpu.name, per_node=asked.per_node, nodes=asked.nodes, memory_bytes=self.gpu.memory_bytes
+        )
+
+    @property
+    def gpus(self) -> int:
+        """How many train together."""
+        return self.spec.gpu.count
+
+    @property
+    def memory_bytes(self) -> int:
+        """What each of them has: cards their own memory, processes on one machine a part of the machine's."""
+        return self.gpu.memory_bytes // (self.spec.gpu.per_node if self.gpu.is_cpu else 1)
+
+    def shardings(self, method: Method) -> list[Sharding]:
+        """Those that may be tried, the faster first: where each GPU holds all, only gradients go between them.
+
+        ``auto`` asks for the floor of the method, summed over the GPUs that the model is divided over.
+        """
+        floor = floor_bytes(method, self.shape.parameters) if self.spec.method == "auto" else 0
+        both: tuple[Sharding, ...] = ("none", "full") if self._divides(method) else ("none",)
+        return [sharding for sharding in both if self.memory_bytes * self.shards(sharding) >= floor]
+
+    def shards(self, sharding: Sharding) -> int:
+        """Over how many GPUs the model is divided."""
+        return self.gpus if sharding == "full" else 1
+
+    def memory_of_all(self, method: Method) -> int:
+        """What the GPUs have together for a model of that method."""
+        return self.memory_bytes * (self.gpus if self._divides(method) else 1)
+
+    def _divides(self, method: Method) -> bool:
+        """optimi's Kahan compensation is not known to work on the parts of a divided weight."""
+        return self.gpus > 1 and not (method == "full" and self.spec.hyperparameters.master_weights == "none")
 
     def conflict(self, method: Method) -> str:
-        """Why the values given in the job cannot go with this method on this card, or an empty string."""
+        """Why the values given in the job cannot go with this method on these cards, or an empty string."""
         given = self.spec.hyperparameters
+        if self.gpu.is_slice and self.gpus > 1:
+            return f"{self.gpu.name} is a slice of a card, and slices cannot train together: ask for one, or for cards"
+        if problem := self._batch_conflict():
+            return problem
         if given.precision == "bf16" and not (self.gpu.bf16 or self.gpu.is_cpu):
             return f"precision bf16 was given, and {self.gpu.name} has no bf16: leave it out or write fp16"
         if given.precision == "fp16" and self.gpu.is_cpu:
             return "precision fp16 was given, and the CPU does not train in it: leave it out or write fp32"
         if method == "full" and given.master_weights == "none" and self.precision(Reasons()) != "bf16":
             return "masterWeights none was given, and it needs precision bf16"
+        if method == "full" and self.spec.output.export in ("adapter", "both"):
+            return (
+                f"output.export {self.spec.output.export} was given, and full fine-tuning leaves a whole model without "
+                "an adapter: leave it out, or choose method lora or qlora"
+            )
         if given.cutoff_length and given.cutoff_length > self.shape.max_position_embeddings:
             return f"cutoffLength {given.cutoff_length} is more than the model's {self.shape.max_position_embeddings}"
         targets = given.lora.target_modules or [ALL_LINEAR]
         if method != "full" and targets != [ALL_LINEAR] and set(targets) - set(self.shape.linear_shapes):
             known = ", ".join(self.shape.linear_shapes)
             return f"lora.targetModules {targets} are not all linears of the model: {known}"
+        return ""
+
+    def _batch_conflict(self) -> str:
+        """Why the batch given in the job cannot be divided over its GPUs, or an empty string."""
+        given, gpus = self.spec.hyperparameters, self.gpus
+        effective, micro, accumulation = (
+            given.effective_batch_size,
+            given.micro_batch_size,
+            given.gradient_accumulation_steps,
+        )
+        if effective is None or gpus == 1:
+            return ""
+        unit = gpus * (micro or accumulation or 1)
+        if effective % unit:
+            name = "microBatchSize" if micro else "gradientAccumulationSteps"
+            times = f" x {name} {micro or accumulation}" if micro or accumulation else ""
+            return (
+                f"effectiveBatchSize {effective} cannot be divided over {gpus} GPUs{times}: "
+                f"give a multiple of {unit}, or leave it out"
+            )
         return ""
 
     # Each of the following gives a value and notes its rule in ``reasons``.
@@ -138,29 +202,48 @@ class Settings:
         both = (given.micro_batch_size or 0) * (given.gradient_accumulation_steps or 0)
         if not given.effective_batch_size and both:
             return reasons.note(
-                "effectiveBatchSize", both, "microBatchSize x gradientAccumulationSteps, as given in the job"
+                "effectiveBatchSize",
+                both * self.gpus,
+                f"microBatchSize x gradientAccumulationSteps{self._each}, as given in the job",
             )
 
         def default() -> tuple[int, str]:
             size, because = defaults.effective_batch_size(self.data.rows, self.epochs(Reasons()))
-            factor = given.micro_batch_size or given.gradient_accumulation_steps or 1
+            given_factor = given.micro_batch_size or given.gradient_accumulation_steps
+            factor = (given_factor or 1) * self.gpus
             if size % factor == 0:
                 return size, because
             name = "microBatchSize" if given.micro_batch_size else "gradientAccumulationSteps"
-            return factor * max(1, round(size / factor)), f"the multiple of the given {name} nearest to {size}"
+            what = f"the given {name}{self._each}" if given_factor else f"{self.gpus} GPUs"
+            return factor * max(1, round(size / factor)), f"the multiple of {what} nearest to {size}"
 
         return reasons.choose("effectiveBatchSize", given.effective_batch_size, default)
 
-    def fit(self, method: Method) -> Fit:
-        """The fastest shape of micro-batch that fits, or the smallest where none does."""
-        if method == "full" and self.spec.hyperparameters.master_weights is None:
-            masters = self._search(method, "fp32")
-            if masters.fits or self.precision(Reasons()) != "bf16":
-                return masters
-            return self._search(method, "none")
-        return self._search(method, self.spec.hyperparameters.master_weights if method == "full" else None)
+    @property
+    def _each(self) -> str:
+        return f" x {self.gpus} GPUs" if self.gpus > 1 else ""
 
-    def _search(self, method: Method, master_weights: MasterWeights | None) -> Fit:
+    def fit(self, method: Method) -> Fit:
+        """The fastest shape of micro-batch that fits, or the smallest where none does.
+
+        fp32 masters come before a faster sharding: dividing them over the GPUs is what makes room for them.
+        """
+        masters: list[MasterWeights | None] = [None]
+        if method == "full":
+            given = self.spec.hyperparameters.master_weights
+            masters = [given] if given else ["fp32"] if self.precision(Reasons()) != "bf16" else ["fp32", "none"]
+        fits = []
+        for master_weights in masters:
+            for sharding in self.shardings(method):
+                if master_weights == "none" and sharding == "full":
+                    continue
+                fit = self._search(method, master_weights, sharding)
+                if fit.fits:
+                    return fit
+                fits.append(fit)
+        return min(fits, key=lambda fit: fit.memory.peak_bytes)
+
+    def _search(self, method: Method, master_weights: MasterWeights | None, sharding: Sharding) -> Fit:
         quiet = Reasons()
         given = self.spec.hyperparameters
         cutoff = self.cutoff(quiet)
@@ -172,6 +255,7 @@ class Settings:
             supervised = min(row_tokens, self.data.supervised_max)
         base = TrainingShape(
             method=method,
+            shards=self.shards(sharding),
             micro_batch_size=1,
             row_tokens=row_tokens,
             supervised_tokens=supervised,
@@ -181,15 +265,15 @@ class Settings:
             lora=self.lora(quiet) if method != "full" else None,
             quantization=self.quantization(quiet) if method == "qlora" else None,
         )
-        batch = self.effective_batch_size(quiet)
+        share = self.effective_batch_size(quiet) // self.gpus
         micro = given.micro_batch_size
         if micro is None and given.gradient_accumulation_steps:
-            micro = max(1, batch // given.gradient_accumulation_steps)
+            micro = max(1, share // given.gradient_accumulation_steps)
         return search(
             self.shape,
             base,
-            usable_bytes=self.gpu.memory_bytes,
-            micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(batch),
+            usable_bytes=self.memory_bytes,
+            micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(share),
             checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],
             typical_tokens=row_tokens if packing else min(row_tokens, self.data.lengths.p50),
         )
@@ -198,6 +282,7 @@ class Settings:
         """Every value the trainer needs, and the reason of each."""
         given, reasons, training = self.spec.hyperparameters, Reasons(), fit.training
         shape_reason = "the fastest shape predicted to fit"
+        each_time = f"(microBatchSize{self._each})" if self._each else "microBatchSize"
         passes = self.epochs(reasons)
         batch = self.effective_batch_size(reasons)
         micro = reasons.choose(
@@ -230,8 +315,9 @@ class Settings:
             gradient_accumulation_steps=reasons.choose(
                 "gradientAccumulationSteps",
                 given.gradient_accumulation_steps,
-                lambda: (batch // micro, "effectiveBatchSize / microBatchSize"),
+                lambda: (batch // (micro * self.gpus), f"effectiveBatchSize / {each_time}"),
             ),
+            sharding=self._sharding(training, reasons),
             cutoff_length=self.cutoff(reasons),
             packing=self.packing(reasons),
             precision=self.precision(reasons),
@@ -261,10 +347,18 @@ class Settings:
             )
         return resolved, reasons.entries
 
+    def _sharding(self, training: TrainingShape, reasons: Reasons) -> Sharding:
+        if training.shards > 1:
+            because = f"one GPU does not hold it: {training.shards} hold a part each, and gather layers in turn"
+            return reasons.note("sharding", "full", because)
+        because = "each GPU holds it all, and only gradients go between them" if self.gpus > 1 else "one GPU"
+        return reasons.note("sharding", "none", because)
+
     def _master_weights(self, training: TrainingShape, reasons: Reasons) -> MasterWeights | None:
         def default() -> tuple[MasterWeights, str]:
             if training.master_weights == "fp32":
-                return "fp32", "16 bytes a parameter fit"
+                over = f" when divided over {training.shards} GPUs" if training.shards > 1 else ""
+                return "fp32", f"16 bytes a parameter fit{over}"
             return "none", "fp32 weights do not fit: bf16 weights with Kahan compensation, 10 bytes a parameter"
 
         if training.method != "full":

@@ -36,7 +36,7 @@ def decide(observed: Observed, now: datetime) -> Decision:
             attempts=[*status.attempts, started(observed, number, now)][-NEWEST_ATTEMPTS:],
         ),
         actions=(StartTraining(number, status.plan),),
-        events=(Event("Normal", "Training", f"attempt {number}: {status.plan.method} on {status.plan.gpu.type}"),),
+        events=(Event("Normal", "Training", f"attempt {number}: {status.plan.method} on {status.plan.gpu.words}"),),
         requeue_after=observed.poll_seconds,
     )  # fmt: skip
 

@@ -42,6 +42,10 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
         if report.eval_loss_before is not None:
             loss += f" (before: {report.eval_loss_before:.4g})"
     message = f"{report.steps} steps, {loss}; the model lies at {place}"
+    if report.pushed:
+        message += f", and at {observed.spec.output.push}"
+    elif report.pushed is not None:
+        message += f"; not pushed: {report.push_problem}"
     return Decision(
         status=told(
             observed, now, "Succeeded", "Succeeded", message,

@@ -27,7 +27,11 @@ class Pod:
     uid: str
     phase: str
     """Pending, Running, Succeeded, Failed or Unknown."""
+    index: int = 0
+    """Which it is of those that train together."""
     started_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When the trainer's container ended."""
     waiting: Waiting | None = None
     exit_code: int | None = None
     """Of the trainer's container, once it has ended."""
@@ -48,7 +52,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A child Job and its newest pod: one preparation, or one attempt to train."""
+    """A child Job and the pod that speaks for it: one preparation, or one attempt to train."""
 
     name: str
     uid: str

@@ -40,7 +40,7 @@ def _summary(planned: Plan) -> str:
     settings = planned.hyperparameters
     peak, usable = planned.memory.peak_bytes / 2**30, planned.memory.budget_bytes / 2**30
     return (
-        f"{planned.method} ({planned.why('method')}) on {planned.gpu.type}: {settings.total_steps} steps of "
+        f"{planned.method} ({planned.why('method')}) on {planned.gpu.words}: {settings.total_steps} steps of "
         f"{settings.effective_batch_size} rows, learning rate {settings.learning_rate:g}, "
         f"{peak:.1f} of {usable:.1f} GiB usable"
     )

@@ -9,6 +9,8 @@ MANAGER = "finetune-operator"
 JOB = "finetune.dev/job"
 STEP = "finetune.dev/step"
 NUMBER = "finetune.dev/number"
+INDEX = "batch.kubernetes.io/job-completion-index"
+"""Annotation of the Job controller: which pod it is of an Indexed Job."""
 
 SELECTOR = f"{MANAGED_BY}={MANAGER}"
 """Selects every child; the API server applies it, so nothing else is ever sent here."""
@@ -25,12 +27,11 @@ def queue_label(labels: Mapping[str, str], kind: StepKind) -> dict[str, str]:
     return {_QUEUE: queue} if queue else {}
 
 
+def job_labels(name: str) -> dict[str, str]:
+    """Labels of all that belongs to a job."""
+    return {MANAGED_BY: MANAGER, "app.kubernetes.io/name": "finetune-trainer", JOB: name}
+
+
 def child_labels(name: str, kind: StepKind, number: int) -> dict[str, str]:
-    """Labels of a child Job and its pod."""
-    return {
-        MANAGED_BY: MANAGER,
-        "app.kubernetes.io/name": "finetune-trainer",
-        JOB: name,
-        STEP: kind,
-        NUMBER: str(number),
-    }
+    """Labels of a child Job and its pods."""
+    return job_labels(name) | {STEP: kind, NUMBER: str(number)}

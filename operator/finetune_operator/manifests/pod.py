@@ -4,9 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.api.job import FineTuneJobSpec
-from finetune_core.contract.environment import CONFIG_VARIABLE, DATASET_LIMIT_VARIABLE, INTERNAL_HOSTS_VARIABLE
+from finetune_core.contract.environment import (
+    CONFIG_VARIABLE,
+    DATASET_LIMIT_VARIABLE,
+    INTERNAL_HOSTS_VARIABLE,
+    NODE_RANK_VARIABLE,
+    NODES_VARIABLE,
+    RENDEZVOUS_PORT,
+    RENDEZVOUS_VARIABLE,
+)
 from finetune_core.planning import Gpu
 from finetune_operator.decide.observed import StepKind
+from finetune_operator.manifests.labels import INDEX
 from finetune_operator.manifests.places import Mounts
 from finetune_operator.settings import Settings
 
@@ -28,6 +37,27 @@ class Resources:
     """Where a runaway is stopped: evicted, with all that was not stored."""
     shm: str = "64Mi"
     """/dev/shm: it counts as memory of the container, within its limit."""
+    gpus: int = 1
+    """Cards, where the pod holds any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nodes:
+    """Pods that train together: an Indexed Job's, in a headless Service."""
+
+    count: int
+    job: str
+    service: str
+
+    @property
+    def environment(self) -> list[dict[str, Any]]:
+        """How a pod knows which it is, and where the first one is."""
+        index = {"fieldRef": {"fieldPath": f"metadata.annotations['{INDEX}']"}}
+        return [
+            {"name": NODES_VARIABLE, "value": str(self.count)},
+            {"name": NODE_RANK_VARIABLE, "valueFrom": index},
+            {"name": RENDEZVOUS_VARIABLE, "value": f"{self.job}-0.{self.service}:{RENDEZVOUS_PORT}"},
+        ]
 
 
 def pod_template(
@@ -40,6 +70,7 @@ def pod_template(
     resources: Resources,
     mounts: Mounts,
     gpu: Gpu,
+    nodes: Nodes | None = None,
 ) -> dict[str, Any]:
     """A pod template; ``config`` is what the step is told, JSON without secrets."""
     options = spec.pod
@@ -47,6 +78,9 @@ def pod_template(
     # A volume may be tied to the node where it is first used, and nodes that were named are meant for both pods: then
     # the preparation goes where the training can go. Else it is free to run anywhere, off the dear nodes.
     beside_gpu = gpu.resource_name is not None and (kind == "train" or mounts.has_claim or bool(options.node_selector))
+    container = _container(kind, spec, settings, config, resources, mounts, gpu if holds_gpu else None)
+    if nodes is not None:
+        container["env"] += nodes.environment
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -60,7 +94,7 @@ def pod_template(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(kind, spec, settings, config, resources, mounts, gpu if holds_gpu else None)],
+        "containers": [container],
         "volumes": [
             {"name": "scratch", "emptyDir": {"sizeLimit": resources.scratch_limit}},
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": resources.shm}},
@@ -80,6 +114,7 @@ def pod_template(
         "serviceAccountName": options.service_account_name,
         "runtimeClassName": options.runtime_class_name if kind == "train" else None,
         "priorityClassName": spec.priority_class_name,
+        "subdomain": nodes.service if nodes is not None else None,
     }
     pod |= {name: value for name, value in optional.items() if value}
     return {
@@ -99,7 +134,9 @@ def _container(
 ) -> dict[str, Any]:
     # Memory has limit and request alike: a trainer that outgrows its share must not take others down with it.
     # CPU has no limit, which would only slow it down.
-    limits = {"memory": resources.memory} | ({gpu.resource_name: "1"} if gpu and gpu.resource_name else {})
+    limits = {"memory": resources.memory} | (
+        {gpu.resource_name: str(resources.gpus)} if gpu and gpu.resource_name else {}
+    )
     requests = {"cpu": resources.cpu, "ephemeral-storage": resources.scratch} | limits
     environment = {variable.name: variable.value for variable in spec.pod.env} | {
         CONFIG_VARIABLE: config.replace("$", "\\u0024"),  # kubelet would make $$ one, and expand $(NAME)
@@ -137,8 +174,7 @@ def _container(
 
 def _taints(gpu: Gpu) -> list[str | None]:
     """By which nodes with the card keep others off. Those of MIG slices have the taint of whole cards."""
-    is_slice = gpu.resource_name is not None and gpu.resource_name.startswith("nvidia.com/mig-")
-    return [gpu.resource_name, *([WHOLE_CARD] if is_slice else [])]
+    return [gpu.resource_name, *([WHOLE_CARD] if gpu.is_slice else [])]
 
 
 def _affinity(gpu: Gpu) -> dict[str, Any]:

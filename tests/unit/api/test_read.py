@@ -79,7 +79,7 @@ class TestUnknownFields:
                 "spec.hyperparameters.quantization.doubleQuantisation: unknown field; did you mean doubleQuantization?",
             ),
             ("evaluation.samples.prompt=x", "spec.evaluation.samples.prompt: unknown field; did you mean prompts?"),
-            ("gpu.perNode=2", "spec.gpu.perNode: unknown field; known here: type"),
+            ("gpu.count=2", "spec.gpu.count: unknown field; known here: nodes, perNode, type"),
             (
                 "dataset.validation={uri: s3://abc/d, secretname: x}",
                 "spec.dataset.validation.secretname: unknown field; did you mean secretName?",
@@ -162,7 +162,7 @@ class TestWrongValues:
             ),
             (
                 "hyperparameters={effectiveBatchSize: 16, microBatchSize: 4, gradientAccumulationSteps: 2}",
-                "spec.hyperparameters: effectiveBatchSize 16 is not microBatchSize 4 x gradientAccumulationSteps 2 = 8",
+                "spec: hyperparameters.effectiveBatchSize 16 is not microBatchSize 4 x gradientAccumulationSteps 2 = 8",
             ),
         ],
     )

@@ -9,8 +9,8 @@ from command import ftj, refusal, write_job
 from jobs import JOB, job
 
 from finetune_cli.job_file import load_job
-from finetune_cli.run import job_uid
-from finetune_core.api import read_job
+from finetune_cli.run import _with_output, job_uid
+from finetune_core.api import Output, read_job
 from finetune_core.contract import Manifest, RunReport
 from finetune_core.contract.manifest import ManifestFile
 
@@ -66,6 +66,7 @@ class TestBadInput:
             (["."], ".: Is a directory"),
             (["job.yaml", "--set", "gpu.typ=A10"], "job.yaml: spec.gpu.typ: unknown field; did you mean type?"),
             (["job.yaml", "--set", "gpu.type=A1000"], "unknown GPU 'A1000'"),
+            (["job.yaml", "--set", "gpu.nodes=2"], "gpu.nodes is 2, and this is one machine: add --set gpu.nodes=1"),
             (["job.yaml", "--set", "output.uri=hf://a/b"], "job.yaml: spec.output: 'hf://a/b' cannot be written to"),
             (["job.yaml", "--set", "model.secretName=keys"], "secretName 'keys': no folder "),
             (["job.yaml", "--set", "dataset.secretName=keys"], "secretName 'keys': no folder "),
@@ -141,6 +142,15 @@ class TestAnOutputThatIsTaken:
         assert f"{folder}/output/{kind}" in ended.stderr
         assert f"{folder}/output/report.html" in ended.stderr
         assert contents(folder / "output") == before
+
+
+def test_another_folder_for_the_output_leaves_what_is_asked_of_it() -> None:
+    asked = job("output.secretName=keys", "output.export=both", "output.overwrite=true", "output.region=eu-1")
+    output = _with_output(asked, Path("/elsewhere")).spec.output
+    assert output == Output(uri="file:///elsewhere", export="both", overwrite=True)
+    asked = job("output.secretName=keys", "output.push=hf://org/name")
+    output = _with_output(asked, Path("/elsewhere")).spec.output
+    assert output == Output(uri="file:///elsewhere", push="hf://org/name", secret_name="keys")
 
 
 class TestJobUid:

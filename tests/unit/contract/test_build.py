@@ -62,6 +62,31 @@ def test_the_trainer_is_told_what_prepare_was_and_the_plan() -> None:
     assert (config.evaluation, config.checkpoints) == (spec.evaluation, spec.checkpoints)
 
 
+def test_what_is_left_and_where_it_is_pushed_is_told() -> None:
+    spec = job("output.export=both", "output.push=hf://org/name").spec
+    config = trainer_config(prepare_config("support-bot", UID, spec, by_role), spec, REPORT, plan_of(), "cpu")
+    assert (config.export, config.push) == ("both", Place(uri="hf://org/name", credentials="/secrets/output"))
+    spec = job().spec
+    config = trainer_config(prepare_config("support-bot", UID, spec, by_role), spec, REPORT, plan_of(), "cpu")
+    assert (config.export, config.push) == ("adapter", None)
+
+
+@pytest.mark.parametrize(
+    ("method", "export", "folders"),
+    [
+        ("lora", "adapter", (True, False)),
+        ("lora", "merged", (False, True)),
+        ("qlora", "both", (True, True)),
+        ("full", "merged", (False, True)),
+    ],
+)
+def test_what_a_run_leaves(method: str, export: str, folders: tuple[bool, bool]) -> None:
+    spec = job(f"output.export={export}").spec
+    plan = plan_of(f"method={method}", "gpu.type=H200")
+    config = trainer_config(prepare_config("support-bot", UID, spec, by_role), spec, REPORT, plan, "cuda")
+    assert (config.leaves_adapter, config.leaves_model) == folders
+
+
 class TestFingerprint:
     @pytest.mark.parametrize(
         "change",
@@ -71,6 +96,8 @@ class TestFingerprint:
             "hyperparameters.activationCheckpointing=true",
             "hyperparameters.packing=true",
             "checkpoints.keep=1",
+            "output.export=merged",
+            "output.push=hf://org/name",
         ],
     )
     def test_stays_where_the_same_is_learned_another_way(self, change: str) -> None:

@@ -1,6 +1,7 @@
 """What crosses the pod border arrives as it was sent, and fits where it has to."""
 
 import json
+import math
 from typing import get_args
 
 import pytest
@@ -64,6 +65,8 @@ TRAINER_CONFIG = TrainerConfig(
     job_uid="5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31",
     model=PREPARE_CONFIG.model,
     output=PLACE,
+    export="both",
+    push=Place(uri="hf://org/name", credentials="/secrets/output"),
     prepared=PREPARE_CONFIG.prepared,
     prepare_report=PREPARE_REPORT,
     plan=plan_of("method=qlora", "hyperparameters.lora.targetModules=[q_proj, v_proj]"),
@@ -87,7 +90,10 @@ RUN_REPORT = RunReport(
     seconds=12.5,
     peak_memory_bytes=2**34,
     truncated_rows=3,
+    merged_loss_difference=-0.01,
     versions={"torch": "2.9"},
+    pushed=False,
+    push_problem="the hub answered 401",
     artifact=Artifact(
         uri=PLACE.uri, manifest_sha256="a" * 64, size_bytes=1, files=9, base_model="Qwen/Qwen2.5-7B-Instruct",
         method="lora", report_uri=PLACE.uri,
@@ -109,6 +115,13 @@ def _name(model: ApiModel) -> str:
 @pytest.mark.parametrize("indent", [None, 2])
 def test_it_arrives_as_it_was_sent(sent: ApiModel, indent: int | None) -> None:
     assert type(sent).model_validate_json(sent.to_json(indent)) == sent
+
+
+def test_a_merged_model_whose_loss_is_no_number_is_reported_as_that() -> None:
+    sent = RUN_REPORT.model_copy(update={"merged_loss_difference": math.nan})
+    arrived = RunReport.model_validate_json(sent.to_json()).merged_loss_difference
+    assert arrived is not None
+    assert math.isnan(arrived)
 
 
 @pytest.mark.parametrize("sent", SENT, ids=_name)

@@ -44,7 +44,11 @@ def child_job(
     }
 
 
-def child_pod(version: int = 1, *, number: int = 1, name: str = "a-pod", created: str = "12:00", **status: Any) -> Json:
+def child_pod(
+    version: int = 1, *, number: int = 1, name: str = "a-pod", created: str = "12:00", index: int | None = None,
+    **status: Any,
+) -> Json:  # fmt: skip
+    annotations = {} if index is None else {"batch.kubernetes.io/job-completion-index": str(index)}
     return {
         "metadata": {
             "name": name,
@@ -53,6 +57,7 @@ def child_pod(version: int = 1, *, number: int = 1, name: str = "a-pod", created
             "resourceVersion": str(version),
             "creationTimestamp": f"2026-03-01T{created}:00Z",
             "labels": child_labels(NAME, "train", number) | {"batch.kubernetes.io/job-name": f"{NAME}-train-{number}"},
+            "annotations": annotations,
         },
         "status": {"phase": "Running", **status},
     }

@@ -104,7 +104,7 @@ def test_a_failed_job_is_called_by_its_cause(
         pytest.param(complete(TRAINED), Ending("answered", answer=TRAINED), id="its answer"),
         pytest.param(
             step(result="Complete"),
-            Ending("failed", "TrainerError", f"{NAME}-train-5b0f3-1 finished, but its answer was lost with its pod"),
+            Ending("failed", "TrainerError", f"{NAME}-train-5b0f-1 finished, but its answer was lost with its pod"),
             id="its pod is gone, and its answer with it",
         ),
     ],
@@ -177,6 +177,21 @@ def test_a_finished_model_is_told_where_the_person_wrote_it_to(uri: str, place: 
     assert (after.attempts[-1].outcome, after.attempts[-1].end_time) == ("Succeeded", NOW)
     wanted = f"189 steps, loss 0.5123, validation loss 0.75 (before: 2.5); the model lies at {place}"
     assert [event.message for event in decision.events] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("pushed", "problem", "said"),
+    [
+        (True, None, "the model lies at s3://models/support-bot, and at hf://org/name"),
+        (False, "the hub answered 401", "the model lies at s3://models/support-bot; not pushed: the hub answered 401"),
+    ],
+)
+def test_a_job_succeeds_and_says_whether_its_model_was_pushed(pushed: bool, problem: str | None, said: str) -> None:
+    answer = RUN_REPORT.model_copy(update={"pushed": pushed, "push_problem": problem}).to_json()
+    status = planned(attempt(), phase="Training", dataset=DATASET, progress=PROGRESS)
+    decision = decide(observed("output.push=hf://org/name", status=status, trainings=(complete(answer),)), NOW)
+    assert told(decision) == ("Succeeded", "Succeeded")
+    assert decision.events[0].message.endswith(said)
 
 
 def test_after_a_disruption_the_next_attempt_starts_at_once() -> None:

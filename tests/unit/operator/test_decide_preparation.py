@@ -70,18 +70,18 @@ def test_a_new_job_is_prepared() -> None:
     ("found", "wanted", "message"),
     [
         pytest.param(
-            step("prepare"), ("Pending", "WaitingForPod"), f"{NAME}-prepare-5b0f3-1 waits for its pod", id="no pod yet"
+            step("prepare"), ("Pending", "WaitingForPod"), f"{NAME}-prepare-5b0f-1 waits for its pod", id="no pod yet"
         ),
         pytest.param(
             step("prepare", pod=pod("Pending", waiting=Waiting("Unschedulable", "0/3 nodes are available"))),
             ("Pending", "WaitingForPod"),
-            f"{NAME}-prepare-5b0f3-1 waits for its pod: Unschedulable: 0/3 nodes are available",
+            f"{NAME}-prepare-5b0f-1 waits for its pod: Unschedulable: 0/3 nodes are available",
             id="a pod that says why it waits",
         ),
         pytest.param(
             step("prepare", held=True),
             ("Pending", "WaitingForPod"),
-            f"{NAME}-prepare-5b0f3-1 is held back by another controller, such as Kueue",
+            f"{NAME}-prepare-5b0f-1 is held back by another controller, such as Kueue",
             id="in a queue",
         ),
         pytest.param(

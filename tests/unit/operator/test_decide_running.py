@@ -31,7 +31,7 @@ from finetune_operator.decide.progress import for_people
 
 HOUR = "failurePolicy.pendingDeadlineSeconds=3600"
 STARTED = planned(attempt())
-TRAIN = f"{NAME}-train-5b0f3-1"
+TRAIN = f"{NAME}-train-5b0f-1"
 
 
 def waiting(reason: str, message: str, **fields: Any) -> Step:
@@ -155,7 +155,9 @@ def test_a_planned_job_starts_its_first_attempt() -> None:
     assert decision.actions == (StartTraining(1, PLAN),)
     assert told(decision) == ("Queued", "WaitingForPod")
     last = decision.status.attempts[-1]
-    assert (last.number, last.method, last.micro_batch_size, last.start_time, last.outcome) == (1, "lora", 4, NOW, None)
+    assert PLAN.hyperparameters is not None
+    told_of = (last.number, last.method, last.micro_batch_size, last.start_time, last.outcome)
+    assert told_of == (1, "lora", PLAN.hyperparameters.micro_batch_size, NOW, None)
 
 
 def test_taken_names_are_passed_over() -> None:

@@ -8,7 +8,7 @@ from kubernetes_objects import Json, child_job, child_pod, finetune_job
 from observed_jobs import NAME, UID
 
 from finetune_operator.cache import Cache
-from finetune_operator.decide.observed import Waiting
+from finetune_operator.decide.observed import Pod, Waiting
 from finetune_operator.records import job_record, pod_record, step_record
 
 KEY = ("team-a", NAME)
@@ -91,18 +91,31 @@ def test_strangers_jobs_are_passed_over(strange: Json) -> None:
     assert cache.steps == {}
 
 
+def names(pods: list[Pod]) -> list[str]:
+    return sorted(pod.name for pod in pods)
+
+
 def test_the_newest_pod_of_a_child_counts() -> None:
     cache = Cache()
     cache.put_pod(child_pod(name="second", created="12:30", phase="Pending"))
     cache.put_pod(child_pod(name="first", created="12:00"))
     cache.put_pod(child_pod(name="of-another", number=2, created="13:00"))
     step = ("team-a", f"{NAME}-train-1")
-    assert cache.pod_of(step).pod.name == "second"
+    assert names(cache.pods_of(step)) == ["second"]
     cache.lost_pod(("team-a", "second"))
-    assert cache.pod_of(step).pod.name == "first"
+    assert names(cache.pods_of(step)) == ["first"]
     assert cache.training() == 2
     cache.lost_pod(("team-a", "first"))
-    assert cache.pod_of(step) is None
+    assert cache.pods_of(step) == []
+
+
+def test_of_pods_that_train_together_the_newest_of_each_index_counts() -> None:
+    cache = Cache()
+    for index, name in enumerate(("first", "second", "third")):
+        cache.put_pod(child_pod(name=name, index=index))
+    cache.put_pod(child_pod(name="second-again", index=1, created="12:30"))
+    assert names(cache.pods_of(("team-a", f"{NAME}-train-1"))) == ["first", "second-again", "third"]
+    assert cache.training() == 1
 
 
 def test_taken_names_are_forgotten_with_their_job() -> None:

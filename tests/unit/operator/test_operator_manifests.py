@@ -11,7 +11,7 @@ from observed_jobs import NAME, NOW, PREPARE_REPORT, UID
 from finetune_core.contract import PrepareConfig, TrainerConfig
 from finetune_core.planning import catalogue
 from finetune_operator.decide.decision import Event
-from finetune_operator.manifests import Parent, event, prepare_job, train_job
+from finetune_operator.manifests import Parent, event, prepare_job, train_job, train_service
 from finetune_operator.settings import Settings
 
 SETTINGS = Settings(trainer_image="registry.local/trainer:1")
@@ -49,7 +49,7 @@ def container_of(manifest: Json) -> Json:
 
 
 def environment_of(manifest: Json) -> dict[str, str]:
-    return {variable["name"]: variable["value"] for variable in container_of(manifest)["env"]}
+    return {variable["name"]: variable.get("value", "") for variable in container_of(manifest)["env"]}
 
 
 def config_of(manifest: Json) -> PrepareConfig | TrainerConfig:
@@ -417,3 +417,63 @@ def test_one_cause_is_one_event() -> None:
     first = Event("Normal", "Training", "attempt 1")
     assert name(first) == name(first)
     assert len({name(first), name(first, "8"), name(Event("Normal", "Training", "attempt 2"))}) == 3
+
+
+class TestSeveralNodes:
+    def test_are_an_indexed_job_whose_pods_know_each_other(self) -> None:
+        manifest = made("train", "gpu.nodes=3", "gpu.perNode=2")
+        spec = manifest["spec"]
+        assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (3, 3, "Indexed")
+        assert spec["backoffLimit"] == 0
+        assert "backoffLimitPerIndex" not in spec
+        service = service_of()["metadata"]["name"]
+        assert pod_of(manifest)["subdomain"] == service
+        variables = {variable["name"]: variable for variable in container_of(manifest)["env"]}
+        assert variables["FINETUNE_NODES"]["value"] == "3"
+        assert variables["FINETUNE_RENDEZVOUS"]["value"] == f"{manifest['metadata']['name']}-0.{service}:29500"
+        path = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+        assert variables["FINETUNE_NODE_RANK"]["valueFrom"] == {"fieldRef": {"fieldPath": path}}
+
+    def test_have_as_many_cards_each_as_were_asked_for(self) -> None:
+        resources = container_of(made("train", "gpu.nodes=3", "gpu.perNode=2"))["resources"]
+        assert resources["limits"]["nvidia.com/gpu"] == resources["requests"]["nvidia.com/gpu"] == "2"
+        assert resources["requests"]["cpu"] == "6"
+
+    @pytest.mark.parametrize("changes", [[], ["gpu.perNode=4"]], ids=["one card", "four cards"])
+    def test_one_is_as_it_ever_was(self, changes: list[str]) -> None:
+        manifest = made("train", *changes)
+        assert "completionMode" not in manifest["spec"]
+        assert "subdomain" not in pod_of(manifest)
+        assert not {name for name in environment_of(manifest) if name in NODE_VARIABLES}
+
+    def test_are_not_for_the_preparation(self) -> None:
+        manifest = made("prepare", "gpu.nodes=3", "gpu.perNode=2")
+        assert (manifest["spec"]["completions"], manifest["spec"]["parallelism"]) == (1, 1)
+        assert not {name for name in environment_of(manifest) if name in NODE_VARIABLES}
+
+    def test_are_found_by_a_headless_service_before_they_are_ready(self) -> None:
+        service = service_of()
+        assert service["spec"]["clusterIP"] == "None"
+        assert service["spec"]["publishNotReadyAddresses"] is True
+        assert service["spec"]["ports"] == [{"name": "rendezvous", "port": 29500}]
+        (owner,) = service["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"], owner["controller"]) == ("FineTuneJob", UID, True)
+        template = made("train", "gpu.nodes=2")["spec"]["template"]
+        assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+        preparation = made("prepare", "gpu.nodes=2")["spec"]["template"]
+        assert not service["spec"]["selector"].items() <= preparation["metadata"]["labels"].items()
+
+    def test_names_fit_and_are_valid(self) -> None:
+        """A pod's host name is its Job's and the index; a Service's name begins with a letter."""
+        for name in ("a" * 45, "7" * 45):
+            assert len(made("train", "gpu.nodes=64", name=name, number=999)["metadata"]["name"] + "-63") <= 63
+            service = service_of(name)["metadata"]["name"]
+            assert len(service) <= 63
+            assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", service)
+
+
+NODE_VARIABLES = {"FINETUNE_NODES", "FINETUNE_NODE_RANK", "FINETUNE_RENDEZVOUS"}
+
+
+def service_of(name: str = NAME) -> Json:
+    return train_service(Parent("team-a", name, UID, {}, job("gpu.nodes=2").spec))

@@ -1,7 +1,7 @@
 """What would fit instead: every change that is named makes the job feasible when it is followed."""
 
 import pytest
-from jobs import data_of, plan_of
+from jobs import data_of, job, plan_of
 
 from finetune_core.api.plan import Plan
 from finetune_core.contract import DataStatistics
@@ -27,6 +27,12 @@ def changes_of(plan: Plan) -> list[str]:
     return [alternative.change for alternative in plan.alternatives]
 
 
+def price_of(*changes: str) -> float:
+    """Of an hour on all cards of the job."""
+    asked = job(*reversed(changes)).spec.gpu
+    return find_gpu(asked.type).price_per_hour * asked.count
+
+
 @EACH
 def test_each_alternative_fits_when_it_is_followed(changes: list[str], data: DataStatistics) -> None:
     plan = plan_of(*changes, data=data)
@@ -44,11 +50,12 @@ def test_each_alternative_fits_when_it_is_followed(changes: list[str], data: Dat
 def test_alternatives_differ_and_cards_come_cheapest_first(changes: list[str], data: DataStatistics) -> None:
     named = changes_of(plan_of(*changes, data=data))
     assert len(set(named)) == len(named)
-    cards = [change.removeprefix("gpu.type=") for change in named if change.startswith("gpu.type=")]
-    prices = [find_gpu(name).price_per_hour for name in cards]
+    cards = [change for change in named if change.startswith("gpu.")]
+    prices = [price_of(change, *changes) for change in cards]
     assert prices == sorted(prices)
-    assert len(cards) <= 3
-    assert named[len(named) - len(cards) :] == [f"gpu.type={name}" for name in cards]
+    assert len([change for change in cards if change.startswith("gpu.type=")]) <= 3
+    assert len([change for change in cards if change.startswith("gpu.perNode=")]) <= 1
+    assert named[len(named) - len(cards) :] == cards
 
 
 def test_a_3070_is_told_of_qlora_by_name_of_smaller_models_of_the_same_kind_and_of_the_cheapest_cards() -> None:
@@ -59,6 +66,7 @@ def test_a_3070_is_told_of_qlora_by_name_of_smaller_models_of_the_same_kind_and_
         "gpu.type=RTX-3060",
         "gpu.type=RTX-2080-Ti",
         "gpu.type=RTX-4060-Ti-16GB",
+        "gpu.perNode=2",
     ]
 
 

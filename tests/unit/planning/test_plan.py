@@ -212,6 +212,19 @@ class TestGivenValues:
         assert not answer.feasible
         assert answer.reasons[0].because == "masterWeights none was given, and it needs precision bf16"
 
+    @pytest.mark.parametrize("export", ["adapter", "both"])
+    def test_an_adapter_that_is_asked_for_rules_full_fine_tuning_out(self, export: str) -> None:
+        said = f"output.export {export} was given, and full fine-tuning leaves a whole model without an adapter"
+        card = ("gpu.type=H200", f"output.export={export}")
+        assert plan_of("gpu.type=H200").method == "full"
+        answer = plan_of(*card)
+        assert (answer.method, rejections(answer)["full"][: len(said)]) == ("lora", said)
+        refused = plan_of("method=full", *card)
+        assert (refused.feasible, refused.reasons[0].because[: len(said)]) == (False, said)
+
+    def test_a_merged_model_is_what_full_fine_tuning_leaves_anyway(self) -> None:
+        assert plan_of("gpu.type=H200", "output.export=merged") == plan_of("gpu.type=H200")
+
 
 # Resolved field -> the reason that explains it, where that has another name.
 EXPLAINED_BY = {"warmup_steps": "warmupRatio", "evaluation_steps": "evaluation.everySteps"}
@@ -355,6 +368,8 @@ changes_strategy = st.fixed_dictionaries(
     optional={
         "method": st.sampled_from(["auto", *METHODS]),
         "gpu.type": st.sampled_from([gpu.name for gpu in catalogue()]),
+        "gpu.perNode": st.integers(1, 16),
+        "gpu.nodes": st.sampled_from([1, 2, 64]),
         "model.uri": st.sampled_from(
             [f"hf://Qwen/Qwen2.5-{size}-Instruct" for size in ("0.5B", "7B", "72B")]
             + ["hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0", "hf://Qwen/Qwen3-8B"]
@@ -405,7 +420,8 @@ class TestAnyJob:
         settled = resolved(answer)
         assert answer.memory is not None
         assert answer.memory.parts.total() == answer.memory.peak_bytes <= answer.memory.budget_bytes
-        assert settled.micro_batch_size * settled.gradient_accumulation_steps == settled.effective_batch_size
+        each = settled.micro_batch_size * settled.gradient_accumulation_steps
+        assert each * answer.gpu.count == settled.effective_batch_size
         assert 0 <= settled.warmup_steps <= settled.total_steps
         assert settled.total_steps >= 1
         assert settled.evaluation_steps >= 1

@@ -49,6 +49,13 @@ def test_on_a_processor_memory_is_the_predicted_peak_and_what_a_plan_leaves_free
     assert GIB < answer.pod.ephemeral_storage_bytes < 8 * GIB
 
 
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_a_merged_model_needs_room_on_the_disk_and_no_more_memory(method: str) -> None:
+    alone, both = (pod_of(f"method={method}", f"output.export={export}") for export in ("adapter", "both"))
+    assert both.ephemeral_storage_bytes - alone.ephemeral_storage_bytes == pytest.approx(QWEN_7B_STORED, rel=0.01)
+    assert both.memory_bytes == alone.memory_bytes
+
+
 def test_an_infeasible_plan_asks_for_nothing() -> None:
     answer = plan_of("gpu.type=RTX-3070")
     assert answer.pod is None
