@@ -1,6 +1,6 @@
 """The loss and its gradients, against the plain way to compute them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from finetune_trainer import loss as loss_module
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss, mean_loss
@@ -104,8 +105,9 @@ def test_a_mean_per_micro_batch_would_give_other_gradients(
     assert largest_difference(wrong, expected) > 1e-3
 
 
-def test_the_whole_matrix_of_logits_is_never_made(with_loss: WithLoss) -> None:
-    """256 supervised tokens of a vocabulary that is 64 times as wide as the model: in parts of a quarter at most."""
+def test_the_whole_matrix_of_logits_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """256 supervised tokens, a quarter of them at a time."""
+    monkeypatch.setattr(loss_module, "LOGITS_AT_A_TIME", 64 * 2048)
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=2048, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
@@ -119,7 +121,40 @@ def test_the_whole_matrix_of_logits_is_never_made(with_loss: WithLoss) -> None:
     largest = _LargestTensor()
     with largest:
         WithLoss(model)(batch).backward()
-    assert 32 * 2048 <= largest.elements <= 256 * 2048 / 4
+    assert largest.elements == 64 * 2048
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+@pytest.mark.parametrize("bias", [False, True])
+def test_head_and_loss_have_the_gradients_of_autograd(monkeypatch: pytest.MonkeyPatch, parts: int, bias: bool) -> None:
+    generator = torch.Generator().manual_seed(5)
+    states, weight, offset = (torch.randn(*size, generator=generator) for size in ((37, 8), (50, 8), (50,)))
+    targets = torch.randint(50, (37,), generator=generator)
+    monkeypatch.setattr(loss_module, "LOGITS_AT_A_TIME", -(-37 // parts) * 50)
+
+    def gradients_of(summed: Callable[..., Tensor]) -> list[Tensor]:
+        inputs = [
+            tensor.clone().requires_grad_() for tensor in ((states, weight, offset) if bias else (states, weight))
+        ]
+        (3 * summed(*inputs)).backward()
+        return [tensor.grad for tensor in inputs if tensor.grad is not None]
+
+    ours = gradients_of(lambda x, w, b=None: loss_module._SummedCrossEntropy.apply(x, w, b, targets))
+    plain = gradients_of(lambda x, w, b=None: F.cross_entropy(F.linear(x, w, b), targets, reduction="sum"))
+    assert len(ours) == len(plain) == 2 + bias
+    for gradient, expected in zip(ours, plain, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_sum_of_16_bit_states_is_no_16_bit_number() -> None:
+    """4,000 tokens: a bf16 sum is rounded to steps of 64."""
+    states, weight = torch.randn(4000, 8, dtype=torch.bfloat16), torch.randn(50, 8, dtype=torch.bfloat16)
+    targets = torch.randint(50, (4000,))
+    ours = loss_module._SummedCrossEntropy.apply(states, weight, None, targets)
+    exact = F.cross_entropy(F.linear(states.double(), weight.double()), targets, reduction="sum")
+    assert ours.dtype == torch.float32
+    assert float(ours) == pytest.approx(float(exact), rel=1e-3)
+    assert float(ours) != float(ours.bfloat16())
 
 
 class _LargestTensor(TorchDispatchMode):

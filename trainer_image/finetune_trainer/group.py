@@ -14,6 +14,8 @@ Value = TypeVar("Value")
 
 WAITING = timedelta(minutes=30)
 """For a process that has to come: pods of one job are not started at one moment."""
+STORING = timedelta(hours=24)
+"""For the one that stores the result, which may be hundreds of gigabytes; one that dies is noticed at once."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Group:
         if device.type == "cuda":
             torch.cuda.set_device(local_rank)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=WAITING)
-        control = dist.new_group(backend="gloo", timeout=WAITING)
+        control = dist.new_group(backend="gloo", timeout=STORING)
         return cls(dist.get_rank(), size, local_rank, int(os.environ["LOCAL_WORLD_SIZE"]), control)
 
     def leave(self) -> None:

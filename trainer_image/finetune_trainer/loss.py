@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from peft import PeftModel
 from torch import Tensor, nn
-from torch.nn import LinearCrossEntropyOptions
 from transformers import PreTrainedModel
 
+from finetune_core.planning import LOGITS_AT_A_TIME
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
 from finetune_trainer.rows import MicroBatch
@@ -34,24 +34,17 @@ class WithLoss(nn.Module):
     def forward(self, batch: MicroBatch) -> Tensor:
         """Sum of the cross-entropy over the supervised tokens of a micro-batch, in fp32.
 
-        Logits are computed only where the next token is supervised, and a part of them at a time: their gradient is
-        taken at once, so that the whole matrix (supervised tokens by vocabulary) never exists.
+        Logits are computed only where the next token is supervised, and a part of them at a time: the whole matrix
+        (supervised tokens by vocabulary) never exists.
         """
         causal = self.causal
         states = causal.get_decoder()(
             input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
         ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
         head = causal.get_output_embeddings()
-        # The operation is not one that autocast knows.
         dtype = torch.get_autocast_dtype(states.device.type) if torch.is_autocast_enabled() else head.weight.dtype
-        return F.linear_cross_entropy(
-            states.to(dtype),
-            head.weight.to(dtype),
-            batch.targets,
-            linear_bias=head.bias if head.bias is None else head.bias.to(dtype),
-            reduction="sum",
-            options=LinearCrossEntropyOptions(),
-        ).float()
+        loss: Tensor = _SummedCrossEntropy.apply(states.to(dtype), head.weight, head.bias, batch.targets)
+        return loss
 
     def generate(self, **settings: Any) -> Tensor:
         """As transformers does, with torch's own attention: one prompt at a time, and a cache."""
@@ -62,6 +55,48 @@ class WithLoss(nn.Module):
         finally:
             causal.set_attn_implementation(ROW_BY_ROW)
         return tokens
+
+
+class _SummedCrossEntropy(torch.autograd.Function):
+    """Head and cross-entropy, a part of the logits at a time, summed in fp32.
+
+    Every part's gradient is taken while its logits are there: (probability - 1 at the target) times the head's weights.
+    ``torch.nn.functional.linear_cross_entropy`` does the same, but gives 16-bit sums for 16-bit states.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> Tensor:
+        """States (tokens, hidden), weight (vocabulary, hidden), bias (vocabulary,), targets (tokens,); a scalar."""
+        of_states, of_weight, of_bias = (
+            torch.zeros_like(tensor) if wanted and tensor is not None else None
+            for tensor, wanted in zip((states, weight, bias), ctx.needs_input_grad, strict=False)
+        )
+        ctx.gradients = of_states, of_weight, of_bias
+        matrix = weight.to(states.dtype)
+        total = torch.zeros((), dtype=torch.float32, device=states.device)
+        rows = max(1, LOGITS_AT_A_TIME // len(weight))
+        for start in range(0, len(states), rows):
+            part, wants = states[start : start + rows], targets[start : start + rows, None]
+            logits = F.linear(part, matrix, None if bias is None else bias.to(part.dtype)).float()
+            norm = logits.logsumexp(dim=1, keepdim=True)
+            total += (norm - logits.gather(1, wants)).sum()
+            slope = logits.sub_(norm).exp_()  # the probabilities
+            slope.scatter_add_(1, wants, torch.full_like(norm, -1))
+            if of_bias is not None:
+                of_bias += slope.sum(dim=0)
+            slope = slope.to(part.dtype)
+            if of_states is not None:
+                torch.mm(slope, matrix, out=of_states[start : start + rows])
+            if of_weight is not None:
+                of_weight += slope.t() @ part
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """All three were known by then."""
+        return *(None if gradient is None else gradient * slope.to(gradient.dtype) for gradient in ctx.gradients), None
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 
 from finetune_core.contract import Progress, RunReport, TrainerConfig
 from finetune_core.errors import DatasetUnavailable, Diverged, InvalidSpec, ModelUnavailable, UploadFailed, blamed_on
-from finetune_storage import Folder, fetch, open_folder
+from finetune_storage import Folder, fetch, open_folder, revision_of
 from finetune_storage.output import clear, refuse_occupied
 from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
@@ -270,6 +270,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
         model_flops_utilization=utilization(config, speed),
         peak_memory_bytes=_peak_memory(config),
         predicted_memory_bytes=config.plan.memory.peak_bytes if config.plan.memory else None,
+        model_revision=revision_of(config.model, base),
         data_fingerprint=config.prepare_report.fingerprint,
         seed=settings.seed,
         truncated_rows=rows.truncated,

@@ -15,6 +15,10 @@ RUNTIME_BYTES = 1_200_000_000
 """CUDA context, cuBLAS workspace and kernels: 1 to 1.5 GB as reported for PyTorch on current cards; about the same
 for the resident size of torch and transformers on a CPU."""
 
+LOGITS_AT_A_TIME = 2**25
+"""Elements of the part of the logits that exists at a time: 220 rows of a vocabulary of 152,000, enough for a matrix
+product to be efficient, in 0.34 GB."""
+
 USABLE_SHARE = 0.95
 """Share of a card's memory that a plan may use; the rest is the allocator's slack and what this model misses."""
 
@@ -158,11 +162,14 @@ def _activations(shape: ModelShape, training: TrainingShape, compute: int) -> in
 def _logits(shape: ModelShape, training: TrainingShape, compute: int) -> int:
     """What the head and the loss take, of which a part of the logits exists at a time.
 
-    Hidden states of the supervised tokens and their gradient, in the compute type. A part of the logits has at most
-    twice as many elements as the states (torch's ``LinearCrossEntropyOptions``: a power of two of rows); they are
-    there in the compute type and in fp32. Where the head is trained, its gradient is made as a whole.
+    Hidden states of the supervised tokens and their gradient, in the compute type. Of a part of the logits: in the
+    compute type, in fp32, and a temporary of their exponentials. Where the head is trained, its gradient as a whole,
+    and what a part adds to it.
     """
-    states = training.micro_batch_size * training.supervised_tokens * shape.hidden_size
-    per_logit = 4 if compute == 4 else compute + 4
-    gradient = compute * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
-    return 2 * compute * states + 2 * per_logit * states + gradient
+    tokens = training.micro_batch_size * training.supervised_tokens
+    part = min(tokens, max(1, LOGITS_AT_A_TIME // shape.vocab_size)) * shape.vocab_size
+    gradient = 0
+    if training.method == "full":
+        kept = 2 if training.master_weights == "none" else 4
+        gradient = (kept + compute) * shape.vocab_size * shape.hidden_size
+    return 2 * compute * tokens * shape.hidden_size + (compute % 4 + 8) * part + gradient

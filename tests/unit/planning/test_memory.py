@@ -10,6 +10,7 @@ from jobs import shape_of
 
 from finetune_core.api.plan import MemoryParts, ResolvedLora, ResolvedQuantization
 from finetune_core.planning.memory import (
+    LOGITS_AT_A_TIME,
     RUNTIME_BYTES,
     TrainingShape,
     adapter_parameters,
@@ -101,17 +102,21 @@ class TestActivations:
 
 
 class TestLogits:
-    def test_take_room_by_the_supervised_tokens_and_not_by_the_vocabulary(self) -> None:
-        """bf16: states and their gradient, and twice as many logits in bf16 and fp32."""
+    def test_of_few_tokens_are_there_as_a_whole(self) -> None:
+        """bf16: states and their gradient; logits in bf16, in fp32, and their exponentials."""
         few = replace(LORA_BF16, micro_batch_size=4, row_tokens=4096, supervised_tokens=10)
-        assert predict(QWEN_7B, few).logits == 40 * QWEN_7B.hidden_size * (2 * 2 + 2 * (2 + 4))
-        wide = QWEN_7B.model_copy(update={"vocab_size": 2 * QWEN_7B.vocab_size})
-        assert predict(wide, few).logits == predict(QWEN_7B, few).logits
+        assert predict(QWEN_7B, few).logits == 40 * (QWEN_7B.hidden_size * 2 * 2 + QWEN_7B.vocab_size * (2 + 4 + 4))
+
+    def test_of_many_tokens_are_there_in_part(self) -> None:
+        many = replace(LORA_BF16, micro_batch_size=4, row_tokens=4096, supervised_tokens=4096)
+        states = 4 * 4096 * QWEN_7B.hidden_size * 2 * 2
+        assert states < predict(QWEN_7B, many).logits <= states + 10 * LOGITS_AT_A_TIME
 
     def test_of_a_head_that_is_trained_have_its_gradient_beside_them(self) -> None:
         full = predict(QWEN_7B, EVERY_METHOD["full"]).logits
         frozen = replace(EVERY_METHOD["full"], method="lora", master_weights=None, lora=LORA)
-        assert full - predict(QWEN_7B, frozen).logits == 2 * QWEN_7B.vocab_size * QWEN_7B.hidden_size
+        # fp32 of fp32 masters, and what a part adds in bf16
+        assert full - predict(QWEN_7B, frozen).logits == (4 + 2) * QWEN_7B.vocab_size * QWEN_7B.hidden_size
 
     def test_there_are_none_without_supervision(self) -> None:
         assert predict(QWEN_7B, replace(LORA_BF16, supervised_tokens=0)).logits == 0
