@@ -77,7 +77,7 @@ class Settings:
     """Longest attempt (30 days), besides the wait for its pod."""
 
     grace_seconds: int = 300
-    """What a trainer is given to store its state when it is asked to stop."""
+    """What a trainer is given at least to store its state when it is asked to stop; a large one is given more."""
 
     gpus_file: str = ""
     """File of GPUs that the catalogue lacks, in the form of ``finetune_core/planning/gpus.yaml``'s list."""

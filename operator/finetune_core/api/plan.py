@@ -62,6 +62,9 @@ class PodResources(ApiModel):
     memory_bytes: int = Field(description="Of the machine, not of the card; /dev/shm included.")
     ephemeral_storage_bytes: int = Field(description="Disk that goes with the pod.")
     shm_bytes: int = Field(description="Size of /dev/shm.")
+    store_seconds: int = Field(
+        default=60, description="What finishing a step and storing a checkpoint is expected to take at most."
+    )
 
 
 class ResolvedLora(ApiModel):

@@ -38,6 +38,11 @@ TOKEN_BYTES = 4 + 1 / 8
 ROW_BYTES = 24
 """Prepared rows (rows.py): int32 and one bit of mask a token; two 64-bit offsets and two int32 columns a row."""
 
+STEP_SECONDS = 60
+"""For the step under way and the pod's own end."""
+UPLOAD_BYTES_PER_SECOND = 50_000_000
+"""To a busy store: half of what one 1 Gbit/s line carries. Stores in the same cluster or region take several times that."""
+
 SLACK_BYTES = 2 * 2**30
 """Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
 
@@ -72,12 +77,15 @@ def pod_resources(
         host = processes * memory.peak_bytes + (trained if shards > 1 else 0)
     else:
         host = processes * GPU_PROCESS_BYTES + _passing_bytes(shape, trained)
+        if shards > 1:  # each process loads the whole model before it is divided
+            host += processes * shards * memory.parts.weights
     checkpoint = trained + shards * memory.parts.optimizer
     return PodResources(
         cpu=processes * (CPU_CORES if gpu.is_cpu else GPU_CORES),
         memory_bytes=_whole_mib(host / USABLE_SHARE + shm),
         ephemeral_storage_bytes=_whole_mib(_disk_bytes(shape, data, checkpoint, gpu) + merged_bytes),
         shm_bytes=shm,
+        store_seconds=STEP_SECONDS + -(-checkpoint // UPLOAD_BYTES_PER_SECOND),
     )
 
 

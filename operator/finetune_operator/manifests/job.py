@@ -82,6 +82,7 @@ def train_job(parent: Parent, number: int, settings: Settings, *, report: Prepar
             scratch_limit=_mebibytes(2 * plan.pod.ephemeral_storage_bytes),  # weights may be stored in 32 bits
             shm=_mebibytes(plan.pod.shm_bytes),
             gpus=plan.gpu.per_node,
+            store_seconds=plan.pod.store_seconds,
         ),
         mounts=mounts,
         gpu=gpu,

@@ -39,6 +39,8 @@ class Resources:
     """/dev/shm: it counts as memory of the container, within its limit."""
     gpus: int = 1
     """Cards, where the pod holds any."""
+    store_seconds: int = 0
+    """What storing its state is expected to take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,9 @@ def pod_template(
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": settings.grace_seconds if kind == "train" else 30,
+        "terminationGracePeriodSeconds": (
+            max(settings.grace_seconds, resources.store_seconds) if kind == "train" else 30
+        ),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,

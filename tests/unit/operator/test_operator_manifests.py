@@ -107,6 +107,13 @@ def test_a_trainer_is_given_time_to_store_its_state(kind: str, seconds: int) -> 
     assert pod_of(made(kind, grace_seconds=77))["terminationGracePeriodSeconds"] == seconds
 
 
+def test_a_trainer_with_a_large_state_is_given_more() -> None:
+    """Full, without fp32 masters: weights, moments and compensation of 7.6 billion parameters, 8 bytes each."""
+    large = made("train", "method=full", "gpu.type=A100-80GB", grace_seconds=77)
+    seconds = pod_of(large)["terminationGracePeriodSeconds"]
+    assert seconds == pytest.approx(60 + 8 * 7.616e9 / 50e6, rel=0.01)
+
+
 @BOTH
 def test_a_child_goes_with_its_job(kind: str) -> None:
     (owner,) = made(kind)["metadata"]["ownerReferences"]

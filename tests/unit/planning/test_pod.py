@@ -106,3 +106,16 @@ def test_validation_rows_lie_there_too() -> None:
     held_out = data.model_copy(update={"validation_rows": 100_000})
     small, large = pod_of(data=data), pod_of(data=held_out)
     assert large.ephemeral_storage_bytes - small.ephemeral_storage_bytes > 100_000 * 1_000 * 4
+
+
+def test_processes_that_share_a_model_load_it_whole_first() -> None:
+    answer = plan_of("gpu.type=A100-80GB", "gpu.perNode=4", "method=full")
+    assert answer.hyperparameters is not None
+    assert (answer.hyperparameters.sharding, answer.hyperparameters.master_weights) == ("full", "fp32")
+    assert answer.pod is not None
+    assert answer.pod.memory_bytes > 4 * 2 * QWEN_7B_STORED  # in fp32
+
+
+def test_a_large_checkpoint_is_given_time() -> None:
+    assert pod_of("gpu.type=A10").store_seconds < 70
+    assert 1_200 < pod_of("gpu.type=A100-80GB", "method=full").store_seconds < 1_500
