@@ -129,7 +129,7 @@ def _ours(workload: dict[str, Any], folder: Path, rows: list[Row]) -> dict[str, 
     RowWriter(at / VALIDATION_ROWS).close()
     (at / SAMPLE_PROMPTS).write_text("[]", encoding="utf-8")
 
-    def export(model: Any, tokenizer: Any, config: Any, report: Any, *_: Any) -> Any:
+    def export(model: Any, weights: Any, encoder: Any, config: Any, report: Any, *_: Any, **__: Any) -> Any:
         model.save_pretrained(folder / "ours")
         return report
 
