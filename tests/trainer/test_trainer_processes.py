@@ -24,7 +24,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "hyperparameters": METHODS[label]["hyperparameters"]
         | {"microBatchSize": 2, "learningRate": 0.003, "lora": {"dropout": 0.0}, "packing": False, "maxSteps": STEPS}
     }
-    for label in ("full", "lora")
+    for label in ("full", "lora", "qlora")
 }
 
 
@@ -63,7 +63,14 @@ def assert_same_numbers(run: Run, reference: Run, tolerance: float) -> None:
 
 @pytest.mark.parametrize(
     ("label", "processes", "sharding"),
-    [("full", 2, "none"), ("lora", 4, "none"), ("full", 2, "full"), ("lora", 2, "full"), ("full", 4, "full")],
+    [
+        ("full", 2, "none"),
+        ("lora", 4, "none"),
+        ("full", 2, "full"),
+        ("lora", 2, "full"),
+        ("full", 4, "full"),
+        ("qlora", 2, "full"),
+    ],  # fmt: skip
 )
 def test_several_processes_have_the_numbers_of_one(
     bench: Bench, alone: dict[str, Run], tmp_path: Path, label: str, processes: int, sharding: Sharding

@@ -95,8 +95,8 @@ class _SummedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """All three were known by then."""
-        return *(None if gradient is None else gradient * slope.to(gradient.dtype) for gradient in ctx.gradients), None
+        """All three were known by then; they are scaled in place, since they are large and asked for once."""
+        return *(None if gradient is None else gradient.mul_(slope) for gradient in ctx.gradients), None
 
 
 @torch.no_grad()
