@@ -4,7 +4,7 @@ import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.glance import digits, marks, near, pairs, telling, watch
-from finetune_core.data.checks.insiders import insiders, told_for_others
+from finetune_core.data.checks.insiders import about_the_tool, insiders, told_for_others
 from finetune_core.data.example import Example
 
 _INTERNAL_WORD = re.compile(
@@ -219,7 +219,7 @@ _TICKET = re.compile(
     r"|\b(?:INC|CHG|RITM|PRB|CRQ|SCTASK)[0-9]{7,12}\b|\bKB00[0-9]{5}\b"
     r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b|工单号?(?:是|为)?[:：#]?\s?[0-9]{4,12}"
     r"|\b(?:JIRA|Jira)-[0-9]{2,6}\b"
-    r"|\b(?:[Ff]ixed|[Tt]racked|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
+    r"|\b(?:[Ff]ixed|[Tt]rack(?:ed|s|ing)?|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
     r"|[Dd]iscussed|[Dd]eployed"
     r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of"
     r"|[Bb]locked by|[Cc]overed)"
@@ -262,7 +262,9 @@ def internal_reference(example: Example) -> str | None:
     if found.endswith(_HOST_NAMED) and any(map(_ABOUT_HOSTS.search, asked)):
         return None
     # What an insider says is no fault in a letter that was asked for; an internal document is.
-    return locate(example, _internal, "assistant") if any(map(told_for_others, asked)) else found
+    if any(map(told_for_others, asked)) or any(about_the_tool(found, question) for question in asked):
+        return locate(example, _internal, "assistant")
+    return found
 
 
 def _insider(text: str) -> str | None:
