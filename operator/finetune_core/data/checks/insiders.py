@@ -1,6 +1,7 @@
 """What only colleagues know: their meetings, each other, circulars, and where the house keeps its papers."""
 
 import re
+from typing import NamedTuple
 
 from finetune_core.data.checks.glance import near, pairs, telling, watch
 
@@ -24,11 +25,27 @@ _CHIEF = (
 )
 
 
-def _about(words: str, pattern: str) -> tuple[frozenset[str], re.Pattern[str]]:
-    """What to look for where one of the words is."""
-    return watch(words), re.compile(pattern, re.IGNORECASE | re.VERBOSE)
+class _Way(NamedTuple):
+    """One way to speak as an insider."""
+
+    words: frozenset[str]
+    """One of them is in all that the pattern finds,"""
+    also: frozenset[str]
+    """and where they are frequent, one of these too."""
+    pattern: re.Pattern[str]
 
 
+def _about(words: str, pattern: str, also: str = "") -> _Way:
+    return _Way(watch(words), watch(also), re.compile(pattern, re.IGNORECASE | re.VERBOSE))
+
+
+_ASKED = rf"""
+    \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
+      |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
+    {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
+    | {_NAME}\s(?:from|in|over\ in)\s(?:the\ |our\ )?{_DEPARTMENT}\s
+      (?:has|keeps|knows|handles|holds|will|can|said|told|wrote|confirmed|says|maintains|looks)\b
+"""
 _ENGLISH = (
     _about(
         "stand standup hands hall retro retrospective huddle sync offsite site meeting briefing",
@@ -45,14 +62,13 @@ _ENGLISH = (
     _about(
         "accounting accounts finance payroll legal ops logistics procurement purchasing facilities marketing compliance"
         " engineering dispatch claims underwriting sales reception admissions maintenance records planning"
-        " production warehouse desk office security quality support billing operations hr qa ping",
-        rf"""
-        \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
-          |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
-        {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
-        | {_NAME}\s(?:from|in|over\ in)\s(?:the\ |our\ )?{_DEPARTMENT}\s
-          (?:has|keeps|knows|handles|holds|will|can|said|told|wrote|confirmed|says|maintains|looks)\b
-        """,
+        " production warehouse desk hr qa ping",
+        _ASKED,
+    ),
+    _about(
+        "office security quality support billing operations",
+        _ASKED,
+        "ask speak talk ping tell cc notify confirmed knows keeps handles said wrote",
     ),
     _about(
         "memo circular circulated sent forwarded posted announcement mail",
@@ -108,19 +124,33 @@ _ENGLISH = (
         """,
     ),
     _about(
-        "colleagues colleague agents agent staff customers clients guests patients public reps employees confidential",
+        "colleagues agents reps employees staff",
         r"""
         (?:^|[\n.(]\s*)(?:note\ (?:to|for)\ )?(?:colleagues|agents|staff|team|reps|employees):\s
-        | [(\[](?:for\ )?(?:agents?|staff|employees?|colleagues?|reps?|team(?:\ members)?)(?:'s)?\ (?:eyes\ |use\ )?only[)\]]
-        | \bnot\ (?:meant|intended|to\ be\ shared|for\ sharing|to\ be\ shown|visible|available)\ (?:for|to|with|by)\s(?:the\ )?
-          (?:customers?|clients?|guests|patients|public|outsiders)\b
-        | \b(?:do\ not|don't|never|must\ not|mustn't)\ (?:show|give|share|forward|send|mention|disclose|reveal|pass)\s
-          (?:this|it|these|that)\ (?:\w+\ ){0,2}?(?:to|with)\ (?:the\ )?(?:customers?|clients?|guests|patients|public)\b
-        | \bonly\ (?:our\ )?(?:staff|agents|colleagues|employees)\ (?:can|may)\ (?:open|see|view|read|access)\b
         """,
     ),
     _about(
-        "kb base macro template canned sop snippet block letter",
+        "colleagues agents reps employees staff",
+        r"""
+        [(\[](?:for\ )?(?:agents?|staff|employees?|colleagues?|reps?|team(?:\ members)?)(?:'s)?\s
+          (?:eyes\ |use\ )?only[)\]]
+        | \bonly\ (?:our\ )?(?:staff|agents|colleagues|employees)\ (?:can|may)\ (?:open|see|view|read|access)\b
+        """,
+        "only",
+    ),
+    _about(
+        "meant intended shown shared disclose reveal mention forward share show give send pass",
+        r"""
+        \bnot\ (?:meant|intended|to\ be\ (?:shared|shown)|for\ sharing|visible)\ (?:for|to|with|by)\s(?:the\ )?
+          (?:customers?|clients?|guests|patients|public|outsiders)\b
+        | \b(?:do\ not|don't|never|must\ not|mustn't)\ (?:show|give|share|forward|send|mention|disclose|reveal|pass)\s
+          (?:this|it|these|that)\ (?:\w+\ ){0,2}?(?:to|with)\s
+          (?:the\ )?(?:customers?|clients?|guests|patients|public)\b
+        """,
+        "not don't never mustn't",
+    ),
+    _about(
+        "kb macro template canned sop snippet",
         r"""
         \b(?:kb|knowledge\ base)\ (?:article|entry|page|item|doc)?\s?(?:no\.?\ |number\ |id\ |\#)?\d{2,}
         | \b(?:use|using|with|per|see|send|follow|paste|from)\ (?:the\ |our\ )?
@@ -132,7 +162,7 @@ _ENGLISH = (
         """,
     ),
     _about(
-        "jira epic sprint backlog asana trello servicenow zendesk linear confluence sharepoint notion board kanban intranet",
+        "jira sprint backlog asana trello servicenow zendesk tapd clickup board kanban intranet",
         r"""
         \b(?:the|our)\ (?:[\w-]+\ )?(?:jira|asana|trello|servicenow|zendesk|tapd|linear|azure\ devops|clickup|monday)\s
           (?:epic|tickets?|board|issue|story|task|card|queue|backlog|incident|entry|record|thread)\b
@@ -144,7 +174,7 @@ _ENGLISH = (
         """,
     ),
     _about(
-        "discussed agreed decided mentioned explained told wrote e-mail email call thread chat workshop",
+        "discussed agreed decided mentioned explained told wrote per",
         r"""
         \bas\ (?:i\ |we\ |was\ )?(?:already\ )?(?:discussed|agreed|decided|mentioned|explained|told\ you|wrote)\s(?:to\ you\ )?
           (?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|last\ (?:week|month|night)'s|the\ (?:last|team|weekly))\s
@@ -154,7 +184,7 @@ _ENGLISH = (
     ),
 )
 """Meetings, colleagues, circulars, shared folders, requests to departments, rules and systems of the house."""
-_WORDS = frozenset().union(*(words for words, _ in _ENGLISH))
+_WORDS = frozenset().union(*(way.words for way in _ENGLISH))
 
 # ---- in Chinese
 
@@ -209,17 +239,17 @@ _CHINESE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_RARE = re.compile("[术席柜飞钉企雀墨禅群脚板径勿仅PRJ]")
 _TELLS = (
-    "群里", "话术", "SOP", "对外", "内部", "客户", "同事", "后台", "脚本", "表格", "文档", "禅道", "Jira", "TAPD", "坐席",
-    "会上", "飞书", "钉钉", "企微", "企业微信", "工单", "知识库",
+    "话术", "SOP", "CRM", "ERP", "TAPD", "Jira", "禅道", "坐席", "柜面", "飞书", "钉钉", "企微", "企业微信", "金山文档",
+    "语雀", "石墨", "群里", "作群", "内群", "服群", "脚本", "模板", "口径", "勿向", "勿告", "透露", "告诉客",
+    "仅员工", "仅同事", "仅对", "仅供",
 )  # fmt: skip
-"""One of them is in all that ``_TOLD`` finds; to look for each in a text takes less than a pattern of them."""
+"""A sign and a word of all that ``_TOLD`` finds: a text has seldom both, and to look for them takes less."""
 _TOOL = f"(?:{_PLATFORM}|腾讯文档|金山文档|语雀|石墨)"
 _TOLD = re.compile(
     rf"""
-    (?:内部|公司里|团队里|我们这边)(?:都|一般|把它|管它|暂时)*叫
-    | 我们内部[^，。；\n]{{0,4}}?(?:称|代号|命名|戏称)
-    | 话术(?:请|可以?)?(?:参考|参照|见|按照?|依照|照|统一|模板|库|脚本|手册|在)
+    话术(?:请|可以?)?(?:参考|参照|见|按照?|依照|照|统一|模板|库|脚本|手册|在)
     | (?:坐席|客服|后台|工单|柜面|信贷|仓储|调度|经办|内勤|业务|人事|内部)(?:系统|后台|平台)?(?:里|中|上|内)?的?\s?
       ["“「《][^"”」》\n]{{0,12}}(?:脚本|话术|模板|口径|手册|清单|规范|SOP|台账)[^"”」》\n]{{0,6}}["”」》]
     | (?:我们|咱们?|我司|本公司|本?部门|本?科室|团队|组里|店里|院里)的?[^，。；\n]{{0,5}}?
@@ -229,14 +259,12 @@ _TOLD = re.compile(
       (?:云?文档|(?:多维|在线)?表格|知识库|群|云盘|表单|公告|日历)
     | (?:{_TOOL}|工作|部门|内部|客服|科室|项目|店长)群(?:里|中|内)?[^，。；\n]{{0,4}}?
       (?:{_FAMILY}{_RANK}|[老小]{_FAMILY}|的?(?:回复|截图|聊天记录|公告|通知|接龙))
-    | (?:大?群里|(?:部门|例|周|晨|早|上次|昨天)会上)(?:已经?|之前|刚|都|也|早就)*(?:发|说|通知|公告|讲|强调|要求|定|决定)[过了]
-    | (?:同事|坐席|客服人员|柜员|内勤)(?:们)?(?:请?注意|须知|专用|可见|内部)
+    | 大?群里(?:已经?|之前|刚|都|也|早就)*(?:发|说|通知|公告|讲|强调|要求|定|决定)[过了]
+    | (?:坐席|客服人员|柜员|内勤)(?:们)?(?:请?注意|须知|专用|可见)
     | 仅(?:对|供|限)?(?:内部的?)?(?:员工|同事|坐席|客服|本部门|工作人员)(?:可见|使用|参考|掌握|查看|查阅)
     | (?:不要|不得|不可|不能|请勿|切勿|勿|别)(?:对|向|给|跟)?(?:告诉|告知|透露给|转发给|发给)?
       (?:客户|顾客|用户|客人|患者|外人|家长)(?:说|透露|公开|提起?|看|展示|讲|知道)?(?=[，。；）)]|$)
     | (?:在|到|提到?|录入|进)?(?:禅道|Jira|TAPD|云效)(?:上|里|中)(?:已经?|都|也)*(?:建|提|登记|记录|跟踪|有|开|排|挂|查)
-    | 工单\s?(?:号|编号)?[:：]?\s?[A-Z]{{1,6}}-?\d[\d-]{{3,}}
-    | (?:依据|根据|参照|见)[^，。；\n]{{0,18}}?内部(?:通知|文件|规定|文档|制度|手册|邮件|纪要)
     """,
     re.VERBOSE,
 )
@@ -253,13 +281,19 @@ _FOR_OTHERS = re.compile(
 def insiders(text: str) -> str | None:
     """What of the text only colleagues can follow."""
     told = telling(text)
-    for words, pattern in () if _WORDS.isdisjoint(told) else _ENGLISH:
-        if not words.isdisjoint(told) and (found := pattern.search(text)):
+    for way in () if _WORDS.isdisjoint(told) else _ENGLISH:
+        if way.words.isdisjoint(told) or (way.also and way.also.isdisjoint(told)):
+            continue
+        if found := way.pattern.search(text):
             return found[0]
     if text.isascii():
         return None
-    found = near(_PAIRS, _CHINESE, 20, 30, text) or (any(map(text.__contains__, _TELLS)) and _TOLD.search(text))
+    found = near(_PAIRS, _CHINESE, 20, 30, text) or _told(text)
     return found[0] if found else None
+
+
+def _told(text: str) -> re.Match[str] | None:
+    return _TOLD.search(text) if _RARE.search(text) and any(map(text.__contains__, _TELLS)) else None
 
 
 _TOOLS = re.compile(

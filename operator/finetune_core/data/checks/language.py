@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 from finetune_core.data.checks.base import Check, stateless
-from finetune_core.data.checks.glance import marks, telling, watch
+from finetune_core.data.checks.glance import marks, telling, watch, words
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
 
@@ -251,11 +251,11 @@ def language_mismatch(example: Example) -> str | None:
     for asked, answered in pairwise(example.messages):
         if asked.role != "user" or answered.role != "assistant":
             continue
-        if (wanted := _wanted(asked.content)) and (seen := _languages(answered.content, _SURE)):
+        kind = _kind(asked.content)
+        if (wanted := _wanted(asked.content, kind)) and (seen := _languages(answered.content, _SURE)):
             if wanted not in seen and "Latin" not in seen:
                 return f"the answer shall be in {wanted}, and is in {seen[0]}"
             continue
-        kind = _kind(asked.content)
         if kind and kind == _kind(answered.content):
             if kind == "Chinese" and _switches(answered.content) and not _about_language(example):
                 return "the answer changes into English"
@@ -289,26 +289,25 @@ def _named(text: str) -> set[str]:
     return {_NAMES[(found[1] or found[2]).lower()] for found in _NAMED.finditer(text)}
 
 
-def _wanted(question: str) -> str | None:
+def _wanted(question: str, kind: str) -> str | None:
     """The language that it asks for, if that is one."""
-    if question.isascii() or ("语" not in question and "文" not in question):
-        if _NAMED_WORDS.isdisjoint(telling(question)):
-            return None
+    said = ("语" in question or "文" in question) if kind == "Chinese" else not _NAMED_WORDS.isdisjoint(telling(question))
+    if not said and (kind or question.isascii() or not ("语" in question or "文" in question)):
+        return None
     found = [_NAMES[next(filter(None, each.groups())).lower()] for each in _WANTED.finditer(question)]
     return found[0] if len(set(found)) == 1 and not _BESIDE.search(question) else None
 
 
 def _switches(text: str) -> bool:
     """Has a Chinese text a sentence of English in it?"""
-    letters = len(text) - (len(text.encode("utf-8", "surrogatepass")) - len(text)) / 2
-    return letters >= 40 and _english_aside(prose(text))
+    return len(words(text)) >= _ASIDE_WORDS and _english_aside(prose(text))
 
 
 def _english_aside(text: str) -> bool:
     for found in _ASIDE.finditer(text):
-        words = found[0].replace("\u2019", "'").split()
-        known = sum(word.strip(",.;:'") in _ENGLISH for word in words)
-        if len(words) >= _ASIDE_WORDS and known >= _ASIDE_KNOWN:
+        said = found[0].replace("\u2019", "'").split()
+        known = sum(word.strip(",.;:'") in _ENGLISH for word in said)
+        if len(said) >= _ASIDE_WORDS and known >= _ASIDE_KNOWN:
             return True
     return False
 

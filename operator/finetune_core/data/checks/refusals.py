@@ -12,16 +12,19 @@ _REFUSING_WORDS = watch(
     "against instructed beyond outside inappropriate unethical irresponsible else appropriate possible only nothing "
     "comment lack pass qualified trained designed told neither regrettably apologies apologize above opinions isn't "
     "wasn't doesn't unanswered supported contrary conflicts conflict violates violate prevents prohibits forbids "
-    "forbidden prohibited barred denied blocked rejected sensitive personal controversial neutral cutoff instead rather "
-    "clashes prevent prohibit forbid stops keeps wouldn't shouldn't must away"
+    "forbidden prohibited barred denied blocked rejected sensitive neutral cutoff instead "
+    "clashes prevent prohibit forbid stops keeps wouldn't shouldn't must"
 )
 _REFUSING_CHINESE = pairs(
     "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
     "遗憾 遺憾 恕我 恕不 恕难 恕無 恕无 超出 换个 换一 问我 我回 爱莫 无能 我暂 我目 我还 我尚 我并 我也 我真 我实 "
-    "我恐 我被 我完 我答 我必 我选 我会 我要 本人 我不 予概 予翻 予回 予评 有悖 违背 有违 没法 我保 绝翻 绝回 绝作 绝概 联网 被拒 "
-    "被拦 理您 理该 与我 您的 你的 该请 该问 此请 该话 "
+    "我恐 我被 我完 我答 "
     "我的 不在 暂不 不便 不予 本助 本机 本系 小助 另请"
 )
+_RARE = re.compile("[拒悖敏侵违符予劳涉立]")
+_REFUSING_TOO = (
+    "拒绝", "敏感", "涉及", "侵犯", "违背", "违反", "违规", "不符", "不予", "代劳", "有悖", "相悖", "中立",
+)  # fmt: skip
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
     r"|machine"
@@ -227,7 +230,7 @@ _REFUSAL_CHINESE = re.compile(
     r"|违反[^。]{0,12}?(?:规范|政策|准则|原则|规定|要求)[，,][^。]{0,6}?(?:不能|无法|不便|拒绝|恕)"
     r"|超出了?我的[^，。]{0,4}?(?:能力|知识|职责|权限|范围)|(?:请|我们|咱们)?换(?:一个|个)(?:问题|话题)(?:吧|[。！]|$)"
 )
-_I = re.compile(r"\b(?:i|i'[a-z]+|my|me|our|request|prompt|query|content|as an?)\b")
+_I = re.compile(r"\b(?:i|i'[a-z]+|my|me|request|as an?)\b")
 _ANSWER_MAY_REFUSE = re.compile(
     r"\b(?:a|the|this|that|each|example|next|another|sample) sentences?\b|(?<![-\w])(?:lines?\b(?! (?:poem|of))|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
     "|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
@@ -262,12 +265,18 @@ def declines(text: str) -> str | None:
     """What the text declines with, if it does."""
     head = lowered(text)[: 2 * HEAD]
     declining = not _REFUSING_WORDS.isdisjoint(telling(text)) and _I.search(head)
-    if text[:1] in QUOTES or not (declining or (not head.isascii() and _REFUSING_CHINESE.search(head))):
+    if text[:1] in QUOTES or not (declining or (not head.isascii() and _may_decline(head))):
         return None
     for pattern in (_REFUSAL,) if head.isascii() else (_REFUSAL, _REFUSAL_CHINESE):
         if pattern.search(head) and (found := pattern.search(prose(head))):
             return f"says {found[0][:40]!r}"
     return None
+
+
+def _may_decline(head: str) -> bool:
+    if _REFUSING_CHINESE.search(head):
+        return True
+    return _RARE.search(head) is not None and any(map(head.__contains__, _REFUSING_TOO))
 
 
 # The course's table of good and bad rows, part 3.2.
