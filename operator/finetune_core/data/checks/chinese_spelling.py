@@ -197,6 +197,11 @@ def _chance(word: str) -> float:
     return log((dictionary.suggest_freq(word) if dictionary.has_word(word) else 0.5) / _TOTAL)
 
 
+def share_in_words(text: str) -> float:
+    """Share of a text's characters that are in words of two and more."""
+    return sum(len(word) for word in _dictionary().cut(text, False) if len(word) > 1) / max(1, len(text))
+
+
 def misspellings(text: str) -> list[str]:
     """What of the text is written wrong, and what is there twice."""
     if not _CHINESE.search(text):
