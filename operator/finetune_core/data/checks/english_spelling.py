@@ -40,7 +40,8 @@ _CONFUSED = tuple(
         ("its", "its (?:an?|the|not|been|going to|important to|recommended|possible to|best to|safe to|worth)"),
         (
             "then",
-            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter|faster|slower"
+            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter"
+            "|faster|slower"
             "|older|easier|cheaper|stronger|heavier|lighter|thicker|thinner) then (?:the|an?|it|you|we|they|one|two|any"
             r"|expected|others?|usual|before|what|that|this|your|my|\d[\d.,]*|\w+ing)",
         ),
@@ -57,7 +58,8 @@ _CONFUSED = tuple(
         ),
         (
             "should could would must might",
-            "(?:should|could|would|must|might) of (?!course|the|these|those|this|that|all|my|your|his|her|their|our|us|you"
+            "(?:should|could|would|must|might) of (?!course|the|these|those|this|that|all|my|your|his|her|their"
+            "|our|us|you"
             "|them|me|a|an)\\w+",
         ),
         ("their", "their (?:is|are|was|were|will be|has been)"),
@@ -69,17 +71,23 @@ _CONFUSED = tuple(
             "you're",
             "(?:off|of|in|on|with|from|into|onto|at|by|to|update|enter|lose|check|bring|charge|clean|reset) you're"
             "(?! (?:not|going|in|on|at|sure|done|ready|able|being|looking)\\b) \\w+"
-            "|you're (?:own|account|order|password|data|name|family|phone|computer|card|address|device|team|house|skin|body"
+            "|you're (?:own|account|order|password|data|name|family|phone|computer|card|address|device|team|house"
+            "|skin|body"
             "|bill|car|money|job|doctor|bank|baby|dog|cat|child|children|kids|home|room|flight|ticket|email|request)",
         ),
         (
             "there",
-            "(?:leave|lose|lost|raise|build|built|feed|make|made|bring|brought|took|take|sell|sold|share|spend|spent|protect"
+            "(?:leave|lose|lost|raise|build|built|feed|make|made|bring|brought|took|take|sell|sold|share|spend"
+            "|spent|protect"
             "|wash) there"
-            " (?!(?:is|are|was|were|a|an|the|for|to|at|in|on|and|or|but|until|by|when|if|as|before|after|today|tomorrow|again|too"
-            "|with|will|would|has|have|had|can|could|may|might|must|should|are|isn't|aren't|every|each|since|first|alone|from"
-            "|so|then|now|because|without|within|during|early|late|next|only|also|often|usually|that|you|we|they|he|she|it|i"
-            "|comes?|came|goes|went|may|seems?|remains?|about|around|yourself|themselves|once|twice|more|less|not|no|any|some"
+            " (?!(?:is|are|was|were|a|an|the|for|to|at|in|on|and|or|but|until|by|when|if|as|before|after|today"
+            "|tomorrow|again|too"
+            "|with|will|would|has|have|had|can|could|may|might|must|should|are|isn't|aren't|every|each|since|first"
+            "|alone|from"
+            "|so|then|now|because|without|within|during|early|late|next|only|also|often|usually|that|you|we|they"
+            "|he|she|it|i"
+            "|comes?|came|goes|went|may|seems?|remains?|about|around|yourself|themselves|once|twice|more|less|not"
+            "|no|any|some"
             "|instead|directly|safely|anyway|either|overnight)\\b)[a-z]{3,}"
             "|(?:on|in) there (?:own|homes?|lives|phones?|families|children|jobs?)|there own",
         ),
@@ -136,10 +144,9 @@ def confused(text: str) -> Iterator[re.Pattern[str]]:
 def misspelled(text: str) -> set[str]:
     """Words of the text, in small letters, that are written wrong; names may be among them."""
     told = words(text)
-    unknown = {
-        word for word in set(told) - _dictionary().known - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()
-    }
-    found = {word.decode() for word in _MISSPELLED.intersection(told)}
+    unknown = set(told) - _dictionary().known
+    found = {word.decode() for word in _MISSPELLED & unknown}
+    unknown = {word for word in unknown - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()}
     if len(unknown) <= max(2, _FOREIGN * len(told)):
         found |= {word for each in unknown if _is_slip(word := each.decode())}
     return found

@@ -47,24 +47,29 @@ _UNSURE = re.compile(
     r"|i (?:(?:honestly|really|actually|truly) )?(?:don'?t|do not) (?:(?:honestly|really|actually) )?know"
     r" (?:the (?:details|specifics|exact|rest)|for (?:sure|certain)|exactly|much (?:about|more)|if (?:that|this|it)"
     r" is)\b|there(?:'s| is) no (?:telling|knowing|way (?:to tell|of knowing))\b|i (?:wouldn'?t|would not) know\b"
-    r"|i(?:'d| would)? (?:really |honestly |actually )?(?:don'?t|do not|couldn'?t) (?:really |actually )?(?:know|say|tell)[.,!]?\s*$"
+    r"|i(?:'d| would)? (?:really |honestly |actually )?(?:don'?t|do not|couldn'?t) (?:really |actually )?(?:know"
+    r"|say|tell)[.,!]?\s*$"
     r"|your guess is as good as mine|if i(?:'m| am) not (?:wrong|mistaken)\b|(?:leave|leaving) (?:that|it|this) open\b"
     r"|(?:which|it|that|this) (?:may|might|could) (?:well )?be (?:wrong|mistaken|incorrect|different|outdated)\b"
     r"|(?:it|this|that) (?:may|might|could) have changed\b|i (?:can'?t|cannot|couldn'?t) (?:promise|swear|guarantee)\b)"
 )
 _DOUBTS = watch("maybe perhaps probably possibly presumably supposedly apparently might may could suppose guess assume")
 _DOUBT = re.compile(
-    r"\b(maybe|perhaps|probably|possibly|presumably|supposedly|apparently|(?:i|we|some)(?:'d| would)? (?:suppose|guess|assume|imagine"
-    r"|think|reckon)|some(?:thing|where|how|one)|some kind of|sort of|kind of|or so|roughly|might|may|could|or not|either way"
+    r"\b(maybe|perhaps|probably|possibly|presumably|supposedly|apparently|(?:i|we|some)(?:'d| would)? (?:suppose"
+    r"|guess|assume|imagine"
+    r"|think|reckon)|some(?:thing|where|how|one)|some kind of|sort of|kind of|or so|roughly|might|may|could|or not"
+    r"|either way"
     r"|opinions differ)\b"
 )
-_WEAK = frozenset("may might could something somewhere somehow someone roughly".split())
+_WEAK = frozenset(("may", "might", "could", "something", "somewhere", "somehow", "someone", "roughly"))
 """What good answers say of what is possible."""
 _DOUBT_IN_CHINESE = re.compile(
-    "大概|也许|或许|估计|据说|听说|好像|似乎|没准|说不定|貌似|可能|应该是|多半|兴许|恐怕|大约莫|什么的|哪个(?=[窗部地])|某[个种些]"
+    "大概|也许|或许|估计|据说|听说|好像|似乎|没准|说不定|貌似|可能|应该是|多半|兴许|恐怕|大约莫|什么的"
+    "|哪个(?=[窗部地])|某[个种些]"
 )
 _OFTEN = 3
 _MOST = 600
+"""Characters of an answer that are looked at for doubts."""
 _WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 16
 """No more than so many to each doubt."""
 _UNSURE_CHINESE_WORD = pairs(
@@ -152,22 +157,27 @@ def _hedge(text: str) -> str | None:
     if found := (english and _UNSURE.search(ends)) or (chinese and _UNSURE_CHINESE.search(ends)):
         return f"says {found[0].strip()[:40]!r}"
     if english and (doubts := _many_doubts(text)):
-        return f"says {', '.join(sorted(doubts))}"
-    if chinese and len(set(doubts := _DOUBT_IN_CHINESE.findall(text[:_MOST]))) >= _OFTEN:
-        if len(doubts) * _CHARACTERS_A_DOUBT >= min(len(text), _MOST):
-            return f"says {'、'.join(dict.fromkeys(doubts))}"
+        return f"says {', '.join(doubts)}"
+    if chinese and (doubts := _many_doubts_in_chinese(text[:_MOST])):
+        return f"says {'、'.join(doubts)}"
     if (found := _HEDGE_AT_START.match(text)) and len(text) <= 8 * _SHORT and size(text) <= _SHORT:
         return f"is short and begins with {found[0]!r}"
     return None
 
 
-def _many_doubts(text: str) -> set[str]:
+def _many_doubts(text: str) -> list[str]:
     """The doubts of a text that has so many that nothing stands in it."""
     if len(_DOUBTS & telling(text)) < 2:
-        return set()
+        return []
     doubts = _DOUBT.findall(prose(lowered(text)))
     sure = len(doubts) >= _OFTEN and len(set(doubts) - _WEAK) >= 2 and len(doubts) * _WORDS_A_DOUBT >= len(words(text))
-    return set(doubts) if sure else set()
+    return sorted(set(doubts)) if sure else []
+
+
+def _many_doubts_in_chinese(text: str) -> list[str]:
+    doubts = _DOUBT_IN_CHINESE.findall(text)
+    different = list(dict.fromkeys(doubts))
+    return different if len(different) >= _OFTEN and len(doubts) * _CHARACTERS_A_DOUBT >= len(text) else []
 
 
 # The course's table of good and bad rows, part 3.2.

@@ -118,19 +118,21 @@ _ENGLISH = (
     _about(
         "internally inside in-house codename",
         r"""
-        \b(?:we|everybody\ here|people\ here)\ (?:just\ |only\ |all\ )?(?:call|know|name|dub|refer\ to|run)\s(?:[\w-]+\ ){1,5}?
-          (?:internally|in-house|inside\ the\ (?:company|team|firm|house|office)|among\ (?:staff|colleagues|ourselves))\b
+        \b(?:we|everybody\ here|people\ here)\ (?:just\ |only\ |all\ )?(?:call|know|name|dub|refer\ to
+          |run)\s(?:[\w-]+\ ){1,5}?
+          (?:internally|in-house|inside\ the\ (?:company|team|firm|house|office)|among\ (?:staff|colleagues
+            |ourselves))\b
         | \binternally,?\ we\ (?:call|refer|know|use|track|run)\b | \bour\ (?:internal\ )?codename\b
         """,
     ),
     _about(
-        "colleagues agents reps employees staff",
+        "colleagues agents reps employees",
         r"""
         (?:^|[\n.(]\s*)(?:note\ (?:to|for)\ )?(?:colleagues|agents|staff|team|reps|employees):\s
         """,
     ),
     _about(
-        "colleagues agents reps employees staff",
+        "colleagues agents reps employees",
         r"""
         [(\[](?:for\ )?(?:agents?|staff|employees?|colleagues?|reps?|team(?:\ members)?)(?:'s)?\s
           (?:eyes\ |use\ )?only[)\]]
@@ -166,7 +168,8 @@ _ENGLISH = (
         r"""
         \b(?:the|our)\ (?:[\w-]+\ )?(?:jira|asana|trello|servicenow|zendesk|tapd|linear|azure\ devops|clickup|monday)\s
           (?:epic|tickets?|board|issue|story|task|card|queue|backlog|incident|entry|record|thread)\b
-        | \b(?:in|on|for|into|from)\ (?:our|the\ (?:[\w-]+\ )?team's|engineering's|qa's)\ (?:next\ |current\ |upcoming\ )?
+        | \b(?:in|on|for|into|from)\ (?:our|the\ (?:[\w-]+\ )?team's|engineering's|qa's)\s
+          (?:next\ |current\ |upcoming\ )?
           (?:sprint|backlog|kanban|board)\b
         | \b(?:qa|engineering|dev|devs|developers|the\ [\w-]+\ team|we)\ (?:has|have|put)\ (?:it|this|that)\ (?:on|in)\s
           (?:the|our)\ (?:board|backlog|sprint|roadmap)\b
@@ -176,15 +179,20 @@ _ENGLISH = (
     _about(
         "discussed agreed decided mentioned explained told wrote per",
         r"""
-        \bas\ (?:i\ |we\ |was\ )?(?:already\ )?(?:discussed|agreed|decided|mentioned|explained|told\ you|wrote)\s(?:to\ you\ )?
-          (?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|last\ (?:week|month|night)'s|the\ (?:last|team|weekly))\s
+        \bas\ (?:i\ |we\ |was\ )?(?:already\ )?(?:discussed|agreed|decided|mentioned|explained|told\ you
+          |wrote)\s(?:to\ you\ )?
+          (?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|last\ (?:week|month|night)'s|the\ (?:last|team
+            |weekly))\s
           (?:\w+\ ){0,2}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation)\b
         | \b(?:per|see)\ my\ (?:last|earlier|previous)?\s?(?:e-?mail|mail|message|note)\b
         """,
     ),
 )
 """Meetings, colleagues, circulars, shared folders, requests to departments, rules and systems of the house."""
-_WORDS = frozenset().union(*(way.words for way in _ENGLISH))
+_RARE_WAYS = [way for way in _ENGLISH if not way.also]
+_OTHER_WAYS = [way for way in _ENGLISH if way.also]
+_WORDS = frozenset().union(*(way.words for way in _RARE_WAYS))
+_ALSO = frozenset().union(*(way.also for way in _OTHER_WAYS))
 
 # ---- in Chinese
 
@@ -281,9 +289,10 @@ _FOR_OTHERS = re.compile(
 def insiders(text: str) -> str | None:
     """What of the text only colleagues can follow."""
     told = telling(text)
-    for way in () if _WORDS.isdisjoint(told) else _ENGLISH:
-        if way.words.isdisjoint(told) or (way.also and way.also.isdisjoint(told)):
-            continue
+    ways = [] if _WORDS.isdisjoint(told) else [way for way in _RARE_WAYS if not way.words.isdisjoint(told)]
+    if not _ALSO.isdisjoint(told):
+        ways += [way for way in _OTHER_WAYS if not (way.also.isdisjoint(told) or way.words.isdisjoint(told))]
+    for way in ways:
         if found := way.pattern.search(text):
             return found[0]
     if text.isascii():

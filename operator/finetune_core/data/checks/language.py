@@ -196,7 +196,9 @@ _ABOUT_LANGUAGE = re.compile(
     r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|motto|anthem|proverb|original title"
     r"|commit message|slogan|pronounc|subtitle|lyrics|(?:first|opening) (?:line|sentence)|\btenses?\b|grammar"
     "|第一句|开头|首句|时态|完成时|进行时|过去式|语法|例句"
-    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]|[译譯]|歌词|台词"
+    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音"
+    "|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]"
+    "|[译譯]|歌词|台词"
     "|[語语]言|traduc|traduire|tradui|перевед|перевод|английск|übersetz|auf deutsch|en français|en español",
     re.IGNORECASE,
 )
@@ -204,20 +206,24 @@ _ABOUT_LANGUAGE = re.compile(
 _NAMES = {
     **{each.lower(): name for name in (*_SCRIPTS, *_LISTS) if name != "Latin" for each in name.split(" or ")},
     "mandarin": "Chinese",
-    **dict(zip("中汉英法德日韩俄泰", "Chinese Chinese English French German Japanese Korean Russian Thai".split(), strict=True)),
-    **{"西班牙": "Spanish", "葡萄牙": "Portuguese", "意大利": "Italian", "阿拉伯": "Arabic", "希腊": "Greek", "荷兰": "Dutch"},
-}
+    "中": "Chinese", "汉": "Chinese", "英": "English", "法": "French", "德": "German", "日": "Japanese", "韩": "Korean",
+    "俄": "Russian", "泰": "Thai", "西班牙": "Spanish", "葡萄牙": "Portuguese", "意大利": "Italian", "阿拉伯": "Arabic",
+    "希腊": "Greek", "荷兰": "Dutch",
+}  # fmt: skip
 """What people call the languages."""
 _NAMED_WORDS = watch(" ".join(name for name in _NAMES if name.isascii()))
 _IN_ENGLISH, _IN_CHINESE = ("|".join(n for n in _NAMES if n.isascii() == ascii_only) for ascii_only in (True, False))
 _NAMED = re.compile(rf"\b({_IN_ENGLISH})\b|({_IN_CHINESE})[语文語]", re.IGNORECASE)
 _WANTED = re.compile(
-    r"\b(?:answer|reply|respond|write|translat\w+|explain|render|put|summari[sz]e|describe|draft|give|continue|speak|use"
+    r"\b(?:answer|reply|respond|write|translat\w+|explain|render|put|summari[sz]e|describe|draft|give|continue"
+    r"|speak|use"
     r"|tell me|list|your (?:answer|reply|response))\b"
-    rf"[^.?!\n\"“:;]{{0,60}}?\b(?:in|into|to)\s(?:simple |plain |formal )?({_IN_ENGLISH})(?=\s*(?:[.,:;!?\n]|please|only|for\b|$))"
+    rf"[^.?!\n\"“:;]{{0,60}}?\b(?:in|into|to)\s(?:simple |plain |formal )?({_IN_ENGLISH})(?=\s*(?:[.,:;!?\n]"
+    rf"|please|only|for\b|$))"
     rf"|\b(?:in|into) ({_IN_ENGLISH}) (?:please|only)\b|^\W*in ({_IN_ENGLISH})[,:]"
     rf"|\b(?:write|draft|give|provide)\s(?:me )?(?:an?|the|your)?\s?(?:short |brief )?({_IN_ENGLISH})\s(?:\w+ )?"
-    r"(?:text|description|e-?mail|letter|reply|response|answer|summary|translation|version|paragraph|greeting|message)\b"
+    r"(?:text|description|e-?mail|letter|reply|response|answer|summary|translation|version|paragraph|greeting"
+    r"|message)\b"
     rf"|[用以]({_IN_CHINESE})[语文語]?来?(?:回答|回复|答复|解释|说明|介绍|概括|总结|翻译|描述|作答|写|答|讲)"
     rf"|(?:回答|回复|答案|答复|输出)[^，。\n]{{0,4}}用({_IN_CHINESE})[语文語]"
     rf"|(?:翻译?|译|译写|改写|改)[成为作]({_IN_CHINESE})[语文語]",
@@ -225,8 +231,10 @@ _WANTED = re.compile(
 )
 """The language that an answer is asked for in."""
 _BESIDE = re.compile(
-    r"\bhow (?:do|would|can|to|should)\b|\b(?:explain|grammar|pronounc\w*|difference|word by word|literal|original|both|bilingual"
-    r"|title|name|keep|except|comments?|code)\b|怎么|如何|语法|发音|解释(?!这)|区别|注释|双语|对照|原文|逐字|讲解|代码|保留",
+    r"\bhow (?:do|would|can|to|should)\b|\b(?:explain|grammar|pronounc\w*|difference|word by word|literal|original"
+    r"|both|bilingual"
+    r"|title|name|keep|except|comments?|code)\b|怎么|如何|语法|发音|解释(?!这)|区别|注释|双语|对照|原文|逐字|讲解"
+    r"|代码|保留",
     re.IGNORECASE,
 )
 """There may then be more in the answer, in the question's language."""
@@ -257,7 +265,8 @@ def language_mismatch(example: Example) -> str | None:
                 return f"the answer shall be in {wanted}, and is in {seen[0]}"
             continue
         if kind and kind == _kind(answered.content):
-            if kind == "Chinese" and _switches(answered.content) and not _about_language(example):
+            aside = kind == "Chinese" and len(words(answered.content)) >= _ASIDE_WORDS
+            if aside and _english_aside(prose(answered.content)) and not _about_language(example):
                 return "the answer changes into English"
             continue
         question = _languages(asked.content, 0.1)
@@ -291,16 +300,11 @@ def _named(text: str) -> set[str]:
 
 def _wanted(question: str, kind: str) -> str | None:
     """The language that it asks for, if that is one."""
-    said = ("语" in question or "文" in question) if kind == "Chinese" else not _NAMED_WORDS.isdisjoint(telling(question))
-    if not said and (kind or question.isascii() or not ("语" in question or "文" in question)):
+    in_chinese = kind != "English" and ("语" in question or "文" in question)
+    if not in_chinese and (kind == "Chinese" or _NAMED_WORDS.isdisjoint(telling(question))):
         return None
     found = [_NAMES[next(filter(None, each.groups())).lower()] for each in _WANTED.finditer(question)]
     return found[0] if len(set(found)) == 1 and not _BESIDE.search(question) else None
-
-
-def _switches(text: str) -> bool:
-    """Has a Chinese text a sentence of English in it?"""
-    return len(words(text)) >= _ASIDE_WORDS and _english_aside(prose(text))
 
 
 def _english_aside(text: str) -> bool:

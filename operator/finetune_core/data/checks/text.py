@@ -92,7 +92,8 @@ def _of_utf8(codec: str) -> str:
     "a sign."""
     threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
     sign, letter = (bytes([byte]).decode(codec) for byte in (0xC2, 0xC3))
-    return f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]|{letter}[^\x00-\x7fπ](?=[a-z]{{2}})"
+    own = f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
+    return f"{own}|{letter}[^\x00-\x7fπ](?=[a-z]{{2}})"
 
 
 _LETTERS_AS_GBK = "".join(bytes([0xC3, byte]).decode("gbk") for byte in range(0x80, 0xC0) if byte != 0x97)
@@ -113,13 +114,15 @@ _OTHERWISE = (
 )
 """Wrong encoding, right one, what to say, and where it may be."""
 _MISREADINGS = [(wrong, right, says, re.compile(pattern)) for wrong, right, says, pattern in _OTHERWISE]
-_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥腔岆眕衄婓奻\uff61-\uff9f\u0400-\u04ffⁿ÷▀ατ¸ˆ‰{_LETTERS_AS_GBK}{_SYLLABLES}]")
+_CHANGED = "腔岆眕衄婓奻\uff61-\uff9f\u0400-\u04ffⁿ▀ατˆ‰"
+"""Signs that are common in what was read by a wrong code page."""
+_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥÷¸{_CHANGED}{_LETTERS_AS_GBK}{_SYLLABLES}]")
 _ZHUYIN = re.compile("[ㄛㄩㄐ]")
 _MOSTLY = 0.6
 _KANA = re.compile("[\u3041-\u30fe]+")
 
 _SUSPECT = re.compile(
-    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘㄛㄩㄐ腔岆眕衄婓奻\uff61-\uff9f\u0400-\u04ffⁿ▀ατˆ‰\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
+    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘㄛㄩㄐ\x82\x83ƒ\xa1-\xff{_CHANGED}{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
 )
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
