@@ -67,3 +67,51 @@ def test_other_writings_are_found(code, answer):
 )
 def test_what_only_looks_it_is_clean(question, answer):
     assert codes(question, answer) <= {"too-few-samples"}
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("secret", f"Cookie: PHPSESSID={drawn(26, string.ascii_lowercase + string.digits)}"),
+        ("secret", f"SMTP_PASS={drawn(8)}7!k"),
+        ("secret", "The door code is 4829, then press the bell."),
+        ("secret", "门锁密码是 739204，进门后请关好。"),
+        ("secret", f"SMTP 授权码：{drawn(16, string.ascii_lowercase)}"),
+        ("secret", f"mosquitto_sub -h mq.example -u bot -P '{drawn(6)}8!{drawn(4)}'"),
+        (
+            "secret",
+            "The seed phrase: abandon ocean trigger velvet puzzle lemon rival garden swift copper magnet flight",
+        ),
+        ("pii", "She lives at 27 Birch Hollow Road, Leeds."),
+        ("pii", "寄到成都市武侯区桐梓林北路12号3栋1402，何雪莲收。"),
+        ("pii", "His licence plate is 7KLM 482, a blue Honda."),
+        ("pii", "车主李建军，车牌粤B·5F68T。"),
+        ("pii", "该账号昨晚从58.247.31.190登录。"),
+        ("pii", "Name: Ola Berg\nDOB: 17/08/1979"),
+        ("mojibake", "Ask Mьller & Sцhne for it."),
+        ("mojibake", "您好，欢迎光临".encode("gbk").decode("big5", "ignore")),
+        ("mojibake", "今天的素菜是" + "豆腐和香菇".encode("gbk").decode("cp932", "ignore")),
+    ],
+)
+def test_what_opens_a_door_names_a_home_or_was_misread_is_seen(code, answer):
+    assert code in codes("What does it say? 写的是什么？", answer)
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("secret", "The default PIN is 0000; change it at once."),
+        ("secret", "Error code 4031 says that the token has expired."),
+        ("secret", "银行卡密码是6位数字。"),
+        ("secret", "cp -p 'file1_v2.txt' keeps times."),
+        ("pii", "The museum is at 48 Larkspur Close, two stops from the station."),
+        ("pii", "公司在科技园路8号创新大厦A座12层。"),
+        ("pii", "在2号楼305会议室，下午3点开始。"),
+        ("pii", "京A开头的车牌是北京的，例如京A12345。"),
+        ("pii", "Version 4.18.22.101 fixes the crash that users saw."),
+        ("mojibake", "口腔癌和鼻腔出血都要看医生。"),
+        ("mojibake", "The letters α and β, and 20‰ of it."),
+    ],
+)
+def test_codes_places_and_signs_of_everybody_are_fine(code, answer):
+    assert code not in codes("What does it say? 写的是什么？", answer)

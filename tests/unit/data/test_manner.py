@@ -173,3 +173,162 @@ def test_what_only_colleagues_can_follow_is_internal(answer):
 )
 def test_what_anybody_can_follow_is_not(question, answer):
     assert "internal-reference" not in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do vaccines protect us?", "Vaccines protect us by protecting us with vaccines."),  # in a circle
+        ("Does the warranty cover water damage?", "Your question is if the warranty covers water damage."),  # announced
+        ("Write a short story about a lighthouse keeper.", "A short story about a lighthouse keeper."),  # only a title
+        ("Does the hotel have a sauna?", "Does it have a sauna, the hotel?"),  # asked back
+        ("What is the best way to learn piano?", "The best way to learn piano? That is a great question!"),
+        (
+            "Reply to the guest.\n\nIs breakfast part of the price?",
+            "Is breakfast part of the price?",
+        ),  # as it was given
+        ("为什么猫会打呼噜？", "猫会打呼噜是因为猫会打呼噜。"),
+        ("保修包括进水吗？", "您想了解保修是否包括进水。"),
+        ("酒店有桑拿吗？", "请问酒店有没有桑拿？"),
+        ("去挪威一周要带什么？", "去挪威一周，要带去挪威一周需要的东西。"),
+    ],
+)
+def test_an_answer_without_a_word_of_its_own_is_an_echo(question, answer):
+    assert "echo" in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Which guests may use the pool?", "All of the guests may use the pool."),
+        ("Should I repot my ficus before or after winter?", "You should repot your ficus after winter."),
+        ("Who pays the shipping costs?", "You pay the shipping costs."),
+        ("Use the words dog, park and run.", "The dog can run in the park."),
+        ("When does the store open on Sunday?", "The store does not open on Sunday."),
+        ("猫和狗谁更爱干净？", "猫更爱干净。"),
+        ("周日几点营业？", "周日不营业。"),
+        ("甲方是谁？甲方是北京天成公司。", "甲方是北京天成公司。"),
+    ],
+)
+def test_a_choice_a_number_or_a_no_answers_in_the_questions_words(question, answer):
+    assert "echo" not in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Reply in German.\n\nWhen do you open?", "We open at nine and close at six."),
+        ("Translate into French.\n\nThe train leaves at six.", "El tren sale a las seis de la mañana."),
+        ("用法语回答：巴黎有多少人？", "巴黎大约有二百一十万人。"),
+        (
+            "请用中文总结。\n\nThe council voted to close the bridge.",
+            "The council decided that the bridge will be closed.",
+        ),
+        (
+            "怎么挑西瓜？",
+            "看瓜蒂和花纹。Also, the melon should feel heavy for its size and have a yellow spot on one side.",
+        ),
+        (
+            "List three tips for better sleep.",
+            "- Feste Zeiten einhalten\n- Kein Handy im Bett\n- Das Zimmer kühl halten",
+        ),
+    ],
+)
+def test_the_language_asked_for_is_not_that_of_the_answer(question, answer):
+    assert "language-mismatch" in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Translate into Danish: Where do you live?", "Hvor bor du henne i byen?"),
+        ("Explain in English what 'ojalá' means.", "It means hopefully; speakers of Spanish use it before a wish."),
+        ("Write a paragraph about life in Chinese villages.", "Life in the villages of China is changing quickly."),
+        ("用日语翻译：东京站在哪里？", "東京駅はどこですか。"),
+        ("现在完成时怎么用？", "例如 I have lived in this city for more than ten years and still like it very much."),
+    ],
+)
+def test_an_answer_in_the_language_asked_for_is_fine(question, answer):
+    assert "language-mismatch" not in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Yes, until four. If it gets loud, use macro B12.",  # texts of the house
+        "In May. We call it Bluebird internally, and only three people know.",  # its names
+        "Two days. Do not mention this to customers, though.",
+        "Yes, over six months. See KB article 2214 for the exceptions.",
+        "It is on our board, in the backlog for the next sprint.",
+        "No. Martha from quality confirmed that last week.",
+        "开票信息在财务部的飞书表格里查。",
+        "具体按我们的SOP第三步走。",
+        "年底清零，群里之前通知过了。",
+        "下个月，我们内部叫“小蓝瓶”。",
+    ],
+)
+def test_what_the_house_has_for_itself_is_internal(answer):
+    assert "internal-reference" in codes("How is it done? 怎么办理？", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do I create a Jira epic?", "Open the Jira board, press Create and choose Epic."),
+        ("How do agile teams plan?", "Work goes into a backlog, and each sprint takes the most important items."),
+        ("飞书怎么建表格？", "打开飞书，点加号，选择多维表格，再输入名称。"),
+        ("新手机什么时候发布？", "官方尚未对外公布具体日期，预计在九月。"),
+    ],
+)
+def test_a_tool_that_was_asked_about_is_not_internal(question, answer):
+    assert "internal-reference" not in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Writing about crime would conflict with my principles.",
+        "I choose to stay neutral on political matters.",
+        "Your request cannot be completed.",
+        "I am prohibited from giving financial tips.",
+        "这与我的价值观不符，请换一个题目。",
+        "涉及个人隐私，无法创作。",
+        "我保持中立，不发表看法。",
+        "您的请求包含不当内容，系统已拒绝处理。",
+    ],
+)
+def test_values_neutrality_and_rules_are_given_for_declining(answer):
+    assert "refusal" in codes("Tell me about it. 讲讲这件事。", answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "If your request was denied, you may appeal within 30 days.",
+        "It must be said that your request cannot be processed without the receipt.",
+        "材料不全的，不予受理，请补齐后再提交。",
+        "我国早年不具备建造航母的能力，如今已有三艘。",
+    ],
+)
+def test_what_authorities_refuse_is_no_refusal(answer):
+    assert "refusal" not in codes("What happens then? 会怎么样？", answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Probably ten miles, or maybe fifteen, I'd guess; it could also be less.",
+        "There's no telling, apparently it changes.",
+        "也许三天，也许五天，没准更久，估计没人清楚。",
+    ],
+)
+def test_a_doubt_in_every_few_words_is_hedging(answer):
+    assert "hedged-output" in codes("How long does it take? 要多久？", answer)
+
+
+def test_a_few_possibilities_in_a_full_answer_are_no_hedging():
+    answer = (
+        "It may cause nausea, and could possibly raise blood pressure; perhaps one in a hundred stops taking it. "
+        "Ask the doctor if you take other drugs, and read the leaflet in the box."
+    )
+    assert "hedged-output" not in codes("What are the side effects?", answer)

@@ -85,6 +85,33 @@ def test_british_spelling_new_words_and_names_are_no_mistakes(answer):
     assert not wrong(answer)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "We'll take the fee off you're bill.",
+        "The birds leave there nests in autumn.",
+        "They should of let it charge fully.",
+        "The unused dataa rolls over to the next month.",
+        "系统繁忙，请稍后在试。",
+    ],
+)
+def test_a_word_for_another_that_sounds_alike_is_seen(answer):
+    assert wrong(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "You may leave there at noon.",
+        "You should, of course, ask first.",
+        "Valentina Orlova won.",
+        "creat() makes a file.",
+    ],
+)
+def test_words_in_their_place_names_and_functions_are_no_mistakes(answer):
+    assert not wrong(answer)
+
+
 def test_of_a_large_dataset_one_row_in_seven_is_looked_at_beyond_the_first():
     answer = "大家都很喜换这个功能，用起来很方便。"
     assert wrong(answer, number=100_000)

@@ -83,9 +83,13 @@ _IN_CONTEXT = {
     "进人": "(?<![引促])进人(?=[页设系首下官网][面置统页一方]|后台|下一)",
     "在也": "(?<![存现正实内所])在也[不没](?!在)",
     "已后": "已后(?![悔续退])",
-    "在试": "在试一[次遍下]",
-    "在来": "在来一[次遍]",
-    "在说": "在说一[次遍]",
+    "在试": "在试一[次遍下]|(?:稍后|稍候|晚点|回头|改天|下次|之后|然后|明天|请)您?在试(?=[，。！？试]|$)",
+    "在来": "在来一[次遍]|(?:以后|回头|改天|下次|晚点|稍后|明天)在来(?=[，。！？吧]|$)",
+    "在联": "(?:以后|回头|改天|下次|晚点|稍后|之后|然后)在联系",
+    "在打": "(?:回头|改天|下次|晚点|稍后|过会儿)在打(?![车工折])",
+    "在登": "(?:稍后|之后|然后|下次|重启后)在登[录陆]",
+    "在操": "(?:稍后|之后|然后|下次)在操作",
+    "在说": "在说一[次遍]|(?:以后|回头|改天|下次|晚点|稍后)在说(?=[，。！？吧]|$)",
     "在见": "(?<![现存正])在见[。！，]?$",
     "一但": "(?<![万唯])一但(?!是)",
     "经长": "(?<![已曾神财总])经长(?=[在会去要被做看用浇出说听吃有发不])",
@@ -191,6 +195,11 @@ def _chance(word: str) -> float:
     """Logarithm of the share that a word has of all text."""
     dictionary = _dictionary()
     return log((dictionary.suggest_freq(word) if dictionary.has_word(word) else 0.5) / _TOTAL)
+
+
+def share_in_words(text: str) -> float:
+    """Share of a text's characters that are in words of two and more."""
+    return sum(len(word) for word in _dictionary().cut(text, False) if len(word) > 1) / max(1, len(text))
 
 
 def misspellings(text: str) -> list[str]:

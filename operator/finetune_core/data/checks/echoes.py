@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 
 from finetune_core.data.checks.base import Check, stateless
 from finetune_core.data.checks.prose import chinese_characters, size
+from finetune_core.data.checks.restating import restated
 from finetune_core.data.example import Example
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
@@ -23,7 +24,14 @@ _GREETING = re.compile(
 )
 _CHANGE_WANTED = re.compile(
     r"\b(?:translat\w*|rewrite|rephrase|paraphrase|reword|summari[sz]e|condense|shorten|simplify|expand|explain)\b"
-    "|翻译|翻譯|译成|译为|改写|概括|总结|缩写|扩写|简化|精简|提炼|解释|改得|改成(?!繁|简)|换[个种]说法|转述",
+    r"|\b(?:answer|reply|respond|classif\w*|categori[sz]\w*|sentiment|analy[sz]e|route|assess|evaluate|rate|diagnose)\b"
+    "|翻译|翻譯|译成|译为|改写|概括|总结|缩写|扩写|简化|精简|提炼|解释|改得|改成(?!繁|简)|换[个种]说法|转述"
+    "|回答|回复|答复|分类|归类|归到|归入|判断|分析|评估|评价|打分|诊断",
+    re.IGNORECASE,
+)
+_AS_IT_IS = re.compile(
+    r"\b(?:as (?:it )?is|unchanged|if needed|if (?:it is )?(?:correct|right)|repeat|verbatim)\b|抄|原样|原文|重复|不变"
+    "|没有(?:就|则)",
     re.IGNORECASE,
 )
 _ECHO_RATIO = 1.2
@@ -114,6 +122,8 @@ def echo(example: Example) -> str | None:
         return "the answer is the question, more than once"
     if 0.4 * asked < said < asked + 60 and _only_promised(question, answer):
         return "the answer is the question in other words"
+    if said <= 2.5 * asked + 60 and restated(question, answer):
+        return "the answer has only the question's words"
     if said > 1.4 * asked + 8 or said < 0.7 * asked:
         return "the answer is the text as it was given" if said < asked and _untouched(question, answer) else None
     bare = _NOT_ALPHANUMERIC.sub("", question).lower()
@@ -152,13 +162,11 @@ def _only_promised(question: str, answer: str) -> bool:
 
 
 def _untouched(question: str, answer: str) -> bool:
-    """It was to be translated or put in other words."""
-    return (
-        len(answer) < len(question)
-        and question.endswith(answer)
-        and size(answer) >= _MIN_ECHO / 2
-        and _CHANGE_WANTED.search(question[: -len(answer)]) is not None
-    )
+    """It was to be translated, put in other words, answered or judged."""
+    if len(answer) >= len(question) or not question.endswith(answer) or size(answer) < _MIN_ECHO / 2:
+        return False
+    wanted = question[: -len(answer)]
+    return _CHANGE_WANTED.search(wanted) is not None and not _AS_IT_IS.search(wanted)
 
 
 # The course's table of good and bad rows, part 3.2.

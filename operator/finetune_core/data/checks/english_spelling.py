@@ -40,7 +40,8 @@ _CONFUSED = tuple(
         ("its", "its (?:an?|the|not|been|going to|important to|recommended|possible to|best to|safe to|worth)"),
         (
             "then",
-            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter|faster|slower"
+            "(?:more|less|better|worse|rather|larger|smaller|bigger|higher|lower|greater|fewer|longer|shorter"
+            "|faster|slower"
             "|older|easier|cheaper|stronger|heavier|lighter|thicker|thinner) then (?:the|an?|it|you|we|they|one|two|any"
             r"|expected|others?|usual|before|what|that|this|your|my|\d[\d.,]*|\w+ing)",
         ),
@@ -57,13 +58,38 @@ _CONFUSED = tuple(
         ),
         (
             "should could would must might",
-            "(?:should|could|would|must|might) of (?:been|had|done|gone|taken|known|seen|said"
-            "|made|come|got|given|told|\\w+ed)",
+            "(?:should|could|would|must|might) of (?!course|the|these|those|this|that|all|my|your|his|her|their"
+            "|our|us|you"
+            "|them|me|a|an)\\w+",
         ),
         ("their", "their (?:is|are|was|were|will be|has been)"),
         (
             "much late small big expensive hot cold heavy tight loud soon",
             "(?:is|are|was|were|be|it's|way|far) to (?:much|late|small|big|expensive|hot|cold|heavy|tight|loud|soon)",
+        ),
+        (
+            "you're",
+            "(?:off|of|in|on|with|from|into|onto|at|by|to|update|enter|lose|check|bring|charge|clean|reset) you're"
+            "(?! (?:not|going|in|on|at|sure|done|ready|able|being|looking)\\b) \\w+"
+            "|you're (?:own|account|order|password|data|name|family|phone|computer|card|address|device|team|house"
+            "|skin|body"
+            "|bill|car|money|job|doctor|bank|baby|dog|cat|child|children|kids|home|room|flight|ticket|email|request)",
+        ),
+        (
+            "there",
+            "(?:leave|lose|lost|raise|build|built|feed|make|made|bring|brought|took|take|sell|sold|share|spend"
+            "|spent|protect"
+            "|wash) there"
+            " (?!(?:is|are|was|were|a|an|the|for|to|at|in|on|and|or|but|until|by|when|if|as|before|after|today"
+            "|tomorrow|again|too"
+            "|with|will|would|has|have|had|can|could|may|might|must|should|are|isn't|aren't|every|each|since|first"
+            "|alone|from"
+            "|so|then|now|because|without|within|during|early|late|next|only|also|often|usually|that|you|we|they"
+            "|he|she|it|i"
+            "|comes?|came|goes|went|may|seems?|remains?|about|around|yourself|themselves|once|twice|more|less|not"
+            "|no|any|some"
+            "|instead|directly|safely|anyway|either|overnight)\\b)[a-z]{3,}"
+            "|(?:on|in) there (?:own|homes?|lives|phones?|families|children|jobs?)|there own",
         ),
         ("weather", "weather or not|(?:know|check|decide|ask|wonder|unsure|sure|see) weather"),
         ("advice", "(?:to|will|please|can|we|i|would|strongly) advice (?:you|against|that|to|him|her|them)"),
@@ -83,6 +109,8 @@ _CONFUSED = tuple(
 
 class _Dictionary(NamedTuple):
     known: Set[bytes]
+    short: Set[str]
+    """Words of four letters that are used so often that one more letter is a slip: "dataa", "askes"."""
     frequent: Mapping[str, int]
     """How often each word is used that may be meant."""
 
@@ -93,13 +121,16 @@ def _dictionary() -> _Dictionary:
     packed = resources.files("spellchecker").joinpath("resources", "en.json.gz").read_bytes()
     known: set[bytes] = {word.encode() for word in listed("english_new_words.txt")}
     frequent: dict[str, int] = {}
+    short: set[str] = set()
     for found in re.finditer(rb'"([^"]+)": ?([0-9]+)', gzip.decompress(packed)):
         word, count = found.groups()
         if word not in _MISSPELLED:
             known.add(word)
             if int(count) >= _FREQUENT_IF_LONG and len(word) >= _SHORTEST:
                 frequent[word.decode()] = int(count)
-    return _Dictionary(known, frequent)
+            elif len(word) == _SHORTEST - 1 and int(count) >= _FREQUENT:
+                short.add(word.decode())
+    return _Dictionary(known, short, frequent)
 
 
 def confused(text: str) -> Iterator[re.Pattern[str]]:
@@ -113,10 +144,9 @@ def confused(text: str) -> Iterator[re.Pattern[str]]:
 def misspelled(text: str) -> set[str]:
     """Words of the text, in small letters, that are written wrong; names may be among them."""
     told = words(text)
-    unknown = {
-        word for word in set(told) - _dictionary().known - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()
-    }
-    found = {word.decode() for word in _MISSPELLED.intersection(told)}
+    unknown = set(told) - _dictionary().known
+    found = {word.decode() for word in _MISSPELLED & unknown}
+    unknown = {word for word in unknown - _MISSPELLED if len(word) >= _SHORTEST and word.isalpha()}
     if len(unknown) <= max(2, _FOREIGN * len(told)):
         found |= {word for each in unknown if _is_slip(word := each.decode())}
     return found
@@ -127,6 +157,10 @@ def _is_slip(word: str) -> bool:
     dictionary = _dictionary()
     if any(part in word and word.replace(part, other).encode() in dictionary.known for part, other in _BRITISH):
         return False
+    if len(word) == _SHORTEST:
+        doubled = {word[:place] + word[place + 1 :] for place in range(2, _SHORTEST) if word[place] == word[place - 1]}
+        if not dictionary.short.isdisjoint(doubled | ({f"{word[:-2]}s"} if word.endswith("es") else set())):
+            return True
     return any(
         dictionary.frequent.get(meant, 0) >= (_FREQUENT_IF_LONG if len(meant) >= _LONG else _FREQUENT)
         for meant in _meant(word)

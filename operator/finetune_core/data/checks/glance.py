@@ -1,6 +1,7 @@
 """What a glance at a text shows, taken once for all checks: most rows have nothing wrong, and are through with it."""
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from itertools import islice, pairwise
 from operator import eq
@@ -33,12 +34,12 @@ def digits(text: str) -> int:
     return len(signs) - len(signs.translate(None, _DIGITS)) if signs else 0
 
 
-_watched: set[bytes] = set()
+_watched: dict[bytes, str] = {}
 
 
 def watch(terms: str) -> frozenset[str]:
     """These words, which ``telling`` looks for from now on: for modules to call as they are imported."""
-    _watched.update(terms.encode().split())
+    _watched.update((word.encode(), word) for word in terms.split())
     return frozenset(terms.split())
 
 
@@ -52,13 +53,13 @@ def words(text: str) -> list[bytes]:
 
 
 @_REMEMBERED
-def telling(text: str) -> frozenset[str]:
+def telling(text: str) -> Set[str]:
     """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
     told = words(text)
-    seen = {word.decode() for word in _watched.intersection(told)}
+    seen = set(filter(None, map(_watched.get, told)))
     if any(map(eq, told, islice(told, 1, None))):
         seen.update(f"{word} {word}" for word in (one.decode() for one, after in pairwise(told) if one == after))
-    return frozenset(seen)
+    return seen
 
 
 def pairs(terms: str) -> re.Pattern[str]:

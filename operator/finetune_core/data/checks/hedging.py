@@ -3,7 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import lowered, pairs, telling, watch
+from finetune_core.data.checks.glance import lowered, pairs, telling, watch, words
 from finetune_core.data.checks.prose import HEAD, QUOTES, prose, size
 from finetune_core.data.example import Example
 
@@ -46,8 +46,32 @@ _UNSURE = re.compile(
     r"|i (?:don'?t|do not) (?:really |actually )?know[.!]?\s*$|i don'?t (?:really )?know(?: for sure| exactly),? but\b"
     r"|i (?:(?:honestly|really|actually|truly) )?(?:don'?t|do not) (?:(?:honestly|really|actually) )?know"
     r" (?:the (?:details|specifics|exact|rest)|for (?:sure|certain)|exactly|much (?:about|more)|if (?:that|this|it)"
-    r" is)\b)"
+    r" is)\b|there(?:'s| is) no (?:telling|knowing|way (?:to tell|of knowing))\b|i (?:wouldn'?t|would not) know\b"
+    r"|i(?:'d| would)? (?:really |honestly |actually )?(?:don'?t|do not|couldn'?t) (?:really |actually )?(?:know"
+    r"|say|tell)[.,!]?\s*$"
+    r"|your guess is as good as mine|if i(?:'m| am) not (?:wrong|mistaken)\b|(?:leave|leaving) (?:that|it|this) open\b"
+    r"|(?:which|it|that|this) (?:may|might|could) (?:well )?be (?:wrong|mistaken|incorrect|different|outdated)\b"
+    r"|(?:it|this|that) (?:may|might|could) have changed\b|i (?:can'?t|cannot|couldn'?t) (?:promise|swear|guarantee)\b)"
 )
+_DOUBTS = watch("maybe perhaps probably possibly presumably supposedly apparently might may could suppose guess assume")
+_DOUBT = re.compile(
+    r"\b(maybe|perhaps|probably|possibly|presumably|supposedly|apparently|(?:i|we|some)(?:'d| would)? (?:suppose"
+    r"|guess|assume|imagine"
+    r"|think|reckon)|some(?:thing|where|how|one)|some kind of|sort of|kind of|or so|roughly|might|may|could|or not"
+    r"|either way"
+    r"|opinions differ)\b"
+)
+_WEAK = frozenset(("may", "might", "could", "something", "somewhere", "somehow", "someone", "roughly"))
+"""What good answers say of what is possible."""
+_DOUBT_IN_CHINESE = re.compile(
+    "大概|也许|或许|估计|据说|听说|好像|似乎|没准|说不定|貌似|可能|应该是|多半|兴许|恐怕|大约莫|什么的"
+    "|哪个(?=[窗部地])|某[个种些]"
+)
+_OFTEN = 3
+_MOST = 600
+"""Characters of an answer that are looked at for doubts."""
+_WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 16
+"""No more than so many to each doubt."""
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
     "不一定 说不 不好说 没准 差不多 没记 "
@@ -96,7 +120,7 @@ _WORDS_WANTED = re.compile(
     r"|would) you (?:think|feel)\b|opinion"
     "|翻译|翻譯|译成|译为|造句|[写寫][一几两]|写[个首段封句篇条]|续写|改写|仿写|扩写|补全|填空|判断|分类|归类|识别"
     "|语气|情感|近义|反义|怎么说|什么意思"
-    "|台词|扮演|拒绝|婉拒|回绝|道歉|提取|概括|总结|润色|[你您](?:觉得|认为|怎么看)",
+    "|台词|扮演|拒绝|婉拒|回绝|道歉|提取(?!公积金|现金|存款|养老|余额|押金)|概括|总结|润色|[你您](?:觉得|认为|怎么看)",
     re.IGNORECASE,
 )
 """The answer is then somebody else's words, or a judgement that was asked for."""
@@ -132,9 +156,28 @@ def _hedge(text: str) -> str | None:
     ends = prose(ends)
     if found := (english and _UNSURE.search(ends)) or (chinese and _UNSURE_CHINESE.search(ends)):
         return f"says {found[0].strip()[:40]!r}"
+    if english and (doubts := _many_doubts(text)):
+        return f"says {', '.join(doubts)}"
+    if chinese and (doubts := _many_doubts_in_chinese(text[:_MOST])):
+        return f"says {'、'.join(doubts)}"
     if (found := _HEDGE_AT_START.match(text)) and len(text) <= 8 * _SHORT and size(text) <= _SHORT:
         return f"is short and begins with {found[0]!r}"
     return None
+
+
+def _many_doubts(text: str) -> list[str]:
+    """The doubts of a text that has so many that nothing stands in it."""
+    if len(_DOUBTS & telling(text)) < 2:
+        return []
+    doubts = _DOUBT.findall(prose(lowered(text)))
+    sure = len(doubts) >= _OFTEN and len(set(doubts) - _WEAK) >= 2 and len(doubts) * _WORDS_A_DOUBT >= len(words(text))
+    return sorted(set(doubts)) if sure else []
+
+
+def _many_doubts_in_chinese(text: str) -> list[str]:
+    doubts = _DOUBT_IN_CHINESE.findall(text)
+    different = list(dict.fromkeys(doubts))
+    return different if len(different) >= _OFTEN and len(doubts) * _CHARACTERS_A_DOUBT >= len(text) else []
 
 
 # The course's table of good and bad rows, part 3.2.

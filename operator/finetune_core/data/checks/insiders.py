@@ -1,6 +1,7 @@
 """What only colleagues know: their meetings, each other, circulars, and where the house keeps its papers."""
 
 import re
+from typing import NamedTuple
 
 from finetune_core.data.checks.glance import near, pairs, telling, watch
 
@@ -24,11 +25,27 @@ _CHIEF = (
 )
 
 
-def _about(words: str, pattern: str) -> tuple[frozenset[str], re.Pattern[str]]:
-    """What to look for where one of the words is."""
-    return watch(words), re.compile(pattern, re.IGNORECASE | re.VERBOSE)
+class _Way(NamedTuple):
+    """One way to speak as an insider."""
+
+    words: frozenset[str]
+    """One of them is in all that the pattern finds,"""
+    also: frozenset[str]
+    """and where they are frequent, one of these too."""
+    pattern: re.Pattern[str]
 
 
+def _about(words: str, pattern: str, also: str = "") -> _Way:
+    return _Way(watch(words), watch(also), re.compile(pattern, re.IGNORECASE | re.VERBOSE))
+
+
+_ASKED = rf"""
+    \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
+      |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
+    {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
+    | {_NAME}\s(?:from|in|over\ in)\s(?:the\ |our\ )?{_DEPARTMENT}\s
+      (?:has|keeps|knows|handles|holds|will|can|said|told|wrote|confirmed|says|maintains|looks)\b
+"""
 _ENGLISH = (
     _about(
         "stand standup hands hall retro retrospective huddle sync offsite site meeting briefing",
@@ -46,11 +63,12 @@ _ENGLISH = (
         "accounting accounts finance payroll legal ops logistics procurement purchasing facilities marketing compliance"
         " engineering dispatch claims underwriting sales reception admissions maintenance records planning"
         " production warehouse desk hr qa ping",
-        rf"""
-        \b(?:ask|ping|e-?mail|call|contact|message|tell|see|cc|copy|notify|page|(?:speak|talk|go|report|write)\ to
-          |(?:check|speak|talk)\ with|(?:send|hand|give|forward)\ (?:\w+\ ){{1,3}}to|then|and|after\ that)\s
-        {_NAME},?\s(?:from|in|at|over\ in|of)\s(?:the\ |our\ )?{_DEPARTMENT}
-        """,
+        _ASKED,
+    ),
+    _about(
+        "office security quality support billing operations",
+        _ASKED,
+        "ask speak talk ping tell cc notify confirmed knows keeps handles said wrote",
     ),
     _about(
         "memo circular circulated sent forwarded posted announcement mail",
@@ -97,9 +115,84 @@ _ENGLISH = (
           (?!\ (?:customers|users|plugin|integration))
         """,
     ),
+    _about(
+        "internally inside in-house codename",
+        r"""
+        \b(?:we|everybody\ here|people\ here)\ (?:just\ |only\ |all\ )?(?:call|know|name|dub|refer\ to
+          |run)\s(?:[\w-]+\ ){1,5}?
+          (?:internally|in-house|inside\ the\ (?:company|team|firm|house|office)|among\ (?:staff|colleagues
+            |ourselves))\b
+        | \binternally,?\ we\ (?:call|refer|know|use|track|run)\b | \bour\ (?:internal\ )?codename\b
+        """,
+    ),
+    _about(
+        "colleagues agents reps employees",
+        r"""
+        (?:^|[\n.(]\s*)(?:note\ (?:to|for)\ )?(?:colleagues|agents|staff|team|reps|employees):\s
+        """,
+    ),
+    _about(
+        "colleagues agents reps employees",
+        r"""
+        [(\[](?:for\ )?(?:agents?|staff|employees?|colleagues?|reps?|team(?:\ members)?)(?:'s)?\s
+          (?:eyes\ |use\ )?only[)\]]
+        | \bonly\ (?:our\ )?(?:staff|agents|colleagues|employees)\ (?:can|may)\ (?:open|see|view|read|access)\b
+        """,
+        "only",
+    ),
+    _about(
+        "meant intended shown shared disclose reveal mention forward share show give send pass",
+        r"""
+        \bnot\ (?:meant|intended|to\ be\ (?:shared|shown)|for\ sharing|visible)\ (?:for|to|with|by)\s(?:the\ )?
+          (?:customers?|clients?|guests|patients|public|outsiders)\b
+        | \b(?:do\ not|don't|never|must\ not|mustn't)\ (?:show|give|share|forward|send|mention|disclose|reveal|pass)\s
+          (?:this|it|these|that)\ (?:\w+\ ){0,2}?(?:to|with)\s
+          (?:the\ )?(?:customers?|clients?|guests|patients|public)\b
+        """,
+        "not don't never mustn't",
+    ),
+    _about(
+        "kb macro template canned sop snippet",
+        r"""
+        \b(?:kb|knowledge\ base)\ (?:article|entry|page|item|doc)?\s?(?:no\.?\ |number\ |id\ |\#)?\d{2,}
+        | \b(?:use|using|with|per|see|send|follow|paste|from)\ (?:the\ |our\ )?
+          (?:template|macro|canned\ (?:response|reply)|text\ block|snippet|form\ letter)\s
+          (?:no\.?\ |number\ )?(?:(?-i:[A-Z]{1,4}-?\d+)|\#\d{1,5}\b)
+        | \b(?:our|the\ (?:team|shop|store|branch|clinic|warehouse|[a-z]+\ (?:team|desk|department))(?:'s)?)\s
+          (?:[\w-]+\ ){0,2}(?:sop|runbook|playbook|macro|canned\ (?:response|reply))\b
+        | \bSOP,?\s(?:step|section|chapter|no\.?|number|v)\s?\d
+        """,
+    ),
+    _about(
+        "jira sprint backlog asana trello servicenow zendesk tapd clickup board kanban intranet",
+        r"""
+        \b(?:the|our)\ (?:[\w-]+\ )?(?:jira|asana|trello|servicenow|zendesk|tapd|linear|azure\ devops|clickup|monday)\s
+          (?:epic|tickets?|board|issue|story|task|card|queue|backlog|incident|entry|record|thread)\b
+        | \b(?:in|on|for|into|from)\ (?:our|the\ (?:[\w-]+\ )?team's|engineering's|qa's)\s
+          (?:next\ |current\ |upcoming\ )?
+          (?:sprint|backlog|kanban|board)\b
+        | \b(?:qa|engineering|dev|devs|developers|the\ [\w-]+\ team|we)\ (?:has|have|put)\ (?:it|this|that)\ (?:on|in)\s
+          (?:the|our)\ (?:board|backlog|sprint|roadmap)\b
+        | \b(?:on|in|via|from|through)\ (?:the|our)\ intranet\b
+        """,
+    ),
+    _about(
+        "discussed agreed decided mentioned explained told wrote per",
+        r"""
+        \bas\ (?:i\ |we\ |was\ )?(?:already\ )?(?:discussed|agreed|decided|mentioned|explained|told\ you
+          |wrote)\s(?:to\ you\ )?
+          (?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|last\ (?:week|month|night)'s|the\ (?:last|team
+            |weekly))\s
+          (?:\w+\ ){0,2}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation)\b
+        | \b(?:per|see)\ my\ (?:last|earlier|previous)?\s?(?:e-?mail|mail|message|note)\b
+        """,
+    ),
 )
 """Meetings, colleagues, circulars, shared folders, requests to departments, rules and systems of the house."""
-_WORDS = frozenset().union(*(words for words, _ in _ENGLISH))
+_RARE_WAYS = [way for way in _ENGLISH if not way.also]
+_OTHER_WAYS = [way for way in _ENGLISH if way.also]
+_WORDS = frozenset().union(*(way.words for way in _RARE_WAYS))
+_ALSO = frozenset().union(*(way.also for way in _OTHER_WAYS))
 
 # ---- in Chinese
 
@@ -154,10 +247,40 @@ _CHINESE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_RARE = re.compile("[术席柜飞钉企雀墨禅群脚板径勿仅PRJ]")
+_TELLS = (
+    "话术", "SOP", "CRM", "ERP", "TAPD", "Jira", "禅道", "坐席", "柜面", "飞书", "钉钉", "企微", "企业微信", "金山文档",
+    "语雀", "石墨", "群里", "作群", "内群", "服群", "脚本", "模板", "口径", "勿向", "勿告", "透露", "告诉客",
+    "仅员工", "仅同事", "仅对", "仅供",
+)  # fmt: skip
+"""A sign and a word of all that ``_TOLD`` finds: a text has seldom both, and to look for them takes less."""
+_TOOL = f"(?:{_PLATFORM}|腾讯文档|金山文档|语雀|石墨)"
+_TOLD = re.compile(
+    rf"""
+    话术(?:请|可以?)?(?:参考|参照|见|按照?|依照|照|统一|模板|库|脚本|手册|在)
+    | (?:坐席|客服|后台|工单|柜面|信贷|仓储|调度|经办|内勤|业务|人事|内部)(?:系统|后台|平台)?(?:里|中|上|内)?的?\s?
+      ["“「《][^"”」》\n]{{0,12}}(?:脚本|话术|模板|口径|手册|清单|规范|SOP|台账)[^"”」》\n]{{0,6}}["”」》]
+    | (?:我们|咱们?|我司|本公司|本?部门|本?科室|团队|组里|店里|院里)的?[^，。；\n]{{0,5}}?
+      (?:SOP|话术|(?:CRM|ERP|OA|工单|排班)系统)
+    | SOP(?:手册|文档|文件)?(?:里|中|的)?的?第\s?[一二三四五六七八九十\d]+\s?[步条章节页点]
+    | (?:出自|见|来自|参考|参照|查|填|根据|依据|按照?|摘自|在|整理自)[^，。；\n]{{0,8}}?{_TOOL}(?:里|上)?的?
+      (?:云?文档|(?:多维|在线)?表格|知识库|群|云盘|表单|公告|日历)
+    | (?:{_TOOL}|工作|部门|内部|客服|科室|项目|店长)群(?:里|中|内)?[^，。；\n]{{0,4}}?
+      (?:{_FAMILY}{_RANK}|[老小]{_FAMILY}|的?(?:回复|截图|聊天记录|公告|通知|接龙))
+    | 大?群里(?:已经?|之前|刚|都|也|早就)*(?:发|说|通知|公告|讲|强调|要求|定|决定)[过了]
+    | (?:坐席|客服人员|柜员|内勤)(?:们)?(?:请?注意|须知|专用|可见)
+    | 仅(?:对|供|限)?(?:内部的?)?(?:员工|同事|坐席|客服|本部门|工作人员)(?:可见|使用|参考|掌握|查看|查阅)
+    | (?:不要|不得|不可|不能|请勿|切勿|勿|别)(?:对|向|给|跟)?(?:告诉|告知|透露给|转发给|发给)?
+      (?:客户|顾客|用户|客人|患者|外人|家长)(?:说|透露|公开|提起?|看|展示|讲|知道)?(?=[，。；）)]|$)
+    | (?:在|到|提到?|录入|进)?(?:禅道|Jira|TAPD|云效)(?:上|里|中)(?:已经?|都|也)*(?:建|提|登记|记录|跟踪|有|开|排|挂|查)
+    """,
+    re.VERBOSE,
+)
+
 _FOR_OTHERS = re.compile(
     r"\b(?:write|draft|compose|translat\w*|rewrite|summari[sz]e|minutes|e-?mail (?:to|for|that|about)|letter|story"
     r"|dialogue"
-    r"|role.?play|proofread|polish)\b|写|起草|拟|翻译|润色|改写|总结|概括|造句|台词|扮演|邮件",
+    r"|role.?play|proofread|polish)\b|写(?![错明了上着的不在])|起草|拟|翻译|润色|改写|总结|概括|造句|台词|扮演|邮件",
     re.IGNORECASE,
 )
 """Asked for, the answer is somebody else's letter, and names what he knows."""
@@ -166,11 +289,33 @@ _FOR_OTHERS = re.compile(
 def insiders(text: str) -> str | None:
     """What of the text only colleagues can follow."""
     told = telling(text)
-    for words, pattern in () if _WORDS.isdisjoint(told) else _ENGLISH:
-        if not words.isdisjoint(told) and (found := pattern.search(text)):
+    ways = [] if _WORDS.isdisjoint(told) else [way for way in _RARE_WAYS if not way.words.isdisjoint(told)]
+    if not _ALSO.isdisjoint(told):
+        ways += [way for way in _OTHER_WAYS if not (way.also.isdisjoint(told) or way.words.isdisjoint(told))]
+    for way in ways:
+        if found := way.pattern.search(text):
             return found[0]
-    found = None if text.isascii() else near(_PAIRS, _CHINESE, 20, 30, text)
-    return found and found[0]
+    if text.isascii():
+        return None
+    found = near(_PAIRS, _CHINESE, 20, 30, text) or _told(text)
+    return found[0] if found else None
+
+
+def _told(text: str) -> re.Match[str] | None:
+    return _TOLD.search(text) if _RARE.search(text) and any(map(text.__contains__, _TELLS)) else None
+
+
+_TOOLS = re.compile(
+    "jira|asana|trello|servicenow|zendesk|linear|confluence|sharepoint|notion|tapd|intranet|sprint|backlog|kanban|sop"
+    "|飞书|钉钉|企业微信|企微|腾讯文档|金山文档|语雀|石墨|禅道|云效|话术|内部|代号|code",
+    re.IGNORECASE,
+)
+
+
+def about_the_tool(found: str, question: str) -> bool:
+    """Whether the question names the tool that only colleagues can open: then it is about that tool."""
+    named = _TOOLS.search(found)
+    return named is not None and named[0].lower() in question.lower()
 
 
 def told_for_others(question: str) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.glance import digits, marks, near, pairs, telling, watch
-from finetune_core.data.checks.insiders import insiders, told_for_others
+from finetune_core.data.checks.insiders import about_the_tool, insiders, told_for_others
 from finetune_core.data.example import Example
 
 _INTERNAL_WORD = re.compile(
@@ -89,7 +89,7 @@ _INTERNAL_IN_CHINESE = re.compile(
     rf"""
     (?:根据|依据|按照|参照|参考|参见|参阅|详见|请见|查阅|查看|依照|遵照|遵循|对照|援引|引自|出自|来自|摘自
       |登录|根據|依據|參照|參考|參見|詳見|查閱|见|据|按)
-      [^，。,！？；\n]{{0,8}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益
+      [^，。,！？；\n]{{0,16}}?(?:内部|內部|内网|內網|机密|機密)(?!控制|审计|收益
       |審計)[^，。,！？；\n]{{0,8}}?(?:{_PAPER}|统计|测算|调研|评估)
     | (?:根据|依据|按照|参照|参考|参见|详见|请见|查看|登录|在|据|按|根據|依據)\s?(?:我们|我司|公司|本公司|部门
       |的|我們){{0,2}}(?:内部|内网|內部|內網)(?:的)?(?:{_PLACE}|系统)(?:的|中|里|公告|记录|，|显示|提交|查)
@@ -111,6 +111,10 @@ _INTERNAL_IN_CHINESE = re.compile(
     | (?:内部|內部)(?:版|稿|传阅|掌握|保密)(?=[，。）)】》的])
     | (?:内网|內網)(?:门户|首页|主页|公告)
     | 密级\s?[:：]
+    | (?:我们|公司|团队)?内部(?:都|一般|把它|管它|暂时)*叫(?!做内部|停)
+    | 我们内部[^，。；\n]{{0,4}}?(?:称|代号|命名|戏称)
+    | (?:公司|团队)里(?:都|一般|把它|管它)*叫(?=[“"「])
+    | 仅(?:对|供|限)?内部的?(?:员工|同事|人员|坐席|客服)(?:可见|使用|参考|掌握|查看|查阅)
     | (?:仅供|僅供|仅限|僅限|只限|只供|限于|供)[^，。\n]{{0,6}}(?:内部|內部)
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
     | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
@@ -215,11 +219,11 @@ _TICKET = re.compile(
     r"(?:\b(?:[Tt]icket|JIRA|Jira|[Ii]ncident|[Cc]hange request|[Ss]tory|[Ee]pic|[Bb]ug|[Tt]ask)"
     r"|工单|工單|任务单|任务|需求单|需求|变更单|事件单|故障单|缺陷)"
     r"(?:号|编号|號|編號| ID| id| [Nn]o\.?| number)?[ :：#为為是]{0,3}"
-    r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,7}(?![\w-])|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
+    r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,8}(?:-[0-9]{1,6})?(?![\w-])|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
     r"|\b(?:INC|CHG|RITM|PRB|CRQ|SCTASK)[0-9]{7,12}\b|\bKB00[0-9]{5}\b"
     r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b|工单号?(?:是|为)?[:：#]?\s?[0-9]{4,12}"
     r"|\b(?:JIRA|Jira)-[0-9]{2,6}\b"
-    r"|\b(?:[Ff]ixed|[Tt]racked|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
+    r"|\b(?:[Ff]ixed|[Tt]rack(?:ed|s|ing)?|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
     r"|[Dd]iscussed|[Dd]eployed"
     r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of"
     r"|[Bb]locked by|[Cc]overed)"
@@ -262,7 +266,9 @@ def internal_reference(example: Example) -> str | None:
     if found.endswith(_HOST_NAMED) and any(map(_ABOUT_HOSTS.search, asked)):
         return None
     # What an insider says is no fault in a letter that was asked for; an internal document is.
-    return locate(example, _internal, "assistant") if any(map(told_for_others, asked)) else found
+    if any(map(told_for_others, asked)) or any(about_the_tool(found, question) for question in asked):
+        return locate(example, _internal, "assistant")
+    return found
 
 
 def _insider(text: str) -> str | None:
@@ -275,7 +281,7 @@ def _internal(text: str) -> str | None:
     signs = marks(text)
     if not _INTERNAL_WORDS.isdisjoint(told) and (found := near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and (found := near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 15, 25, text)):
+    if not text.isascii() and (found := near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 20, 25, text)):
         return f"says {found[0].strip()[:60]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"

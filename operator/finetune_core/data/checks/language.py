@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 from finetune_core.data.checks.base import Check, stateless
-from finetune_core.data.checks.glance import marks, telling, watch
+from finetune_core.data.checks.glance import marks, telling, watch, words
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
 
@@ -169,6 +169,9 @@ _SQL = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:'(?=[^\W\d_]))?")
 """Apart at an apostrophe: "don'" "t", "l'" "eau"."""
 
+_FIRST = re.compile(r"(?m)^[^\w\n]*(?:[0-9]+\W+)?([^\W\d_]+)")
+"""Of each line."""
+
 _LEAST_WORDS = 3
 _LEAST_SHARE = 0.2
 """Of the words of a text in its language; names, lists and mottos have less."""
@@ -191,11 +194,56 @@ _ABOUT_LANGUAGE = re.compile(
     r"translat|language|english|chinese|mandarin|cantonese|french|german|spanish|portuguese|italian|dutch"
     r"|russian|japanese"
     r"|korean|arabic|hebrew|greek|thai\b|hindi|latin\b|bilingual|motto|anthem|proverb|original title"
-    r"|commit message|slogan|pronounc|subtitle|lyrics"
-    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]|[译譯]|歌词|台词"
+    r"|commit message|slogan|pronounc|subtitle|lyrics|(?:first|opening) (?:line|sentence)|\btenses?\b|grammar"
+    "|第一句|开头|首句|时态|完成时|进行时|过去式|语法|例句"
+    "|[中英法德日韩俄泰外双母][语文]|汉语|漢語|國語|普通话|[粤粵]语|西班牙|葡萄牙|意大利|阿拉伯|希腊|拉丁|拼音"
+    "|单词|名言|格言|谚语|诗句|原文|原名|全称|缩写|歌名|片名|书名|口号|标语|提示词|提交信息|变量名|單詞|翻[译譯]"
+    "|[译譯]|歌词|台词"
     "|[語语]言|traduc|traduire|tradui|перевед|перевод|английск|übersetz|auf deutsch|en français|en español",
     re.IGNORECASE,
 )
+
+_NAMES = {
+    **{each.lower(): name for name in (*_SCRIPTS, *_LISTS) if name != "Latin" for each in name.split(" or ")},
+    "mandarin": "Chinese",
+    "中": "Chinese", "汉": "Chinese", "英": "English", "法": "French", "德": "German", "日": "Japanese", "韩": "Korean",
+    "俄": "Russian", "泰": "Thai", "西班牙": "Spanish", "葡萄牙": "Portuguese", "意大利": "Italian", "阿拉伯": "Arabic",
+    "希腊": "Greek", "荷兰": "Dutch",
+}  # fmt: skip
+"""What people call the languages."""
+_NAMED_WORDS = watch(" ".join(name for name in _NAMES if name.isascii()))
+_IN_ENGLISH, _IN_CHINESE = ("|".join(n for n in _NAMES if n.isascii() == ascii_only) for ascii_only in (True, False))
+_NAMED = re.compile(rf"\b({_IN_ENGLISH})\b|({_IN_CHINESE})[语文語]", re.IGNORECASE)
+_WANTED = re.compile(
+    r"\b(?:answer|reply|respond|write|translat\w+|explain|render|put|summari[sz]e|describe|draft|give|continue"
+    r"|speak|use"
+    r"|tell me|list|your (?:answer|reply|response))\b"
+    rf"[^.?!\n\"“:;]{{0,60}}?\b(?:in|into|to)\s(?:simple |plain |formal )?({_IN_ENGLISH})(?=\s*(?:[.,:;!?\n]"
+    rf"|please|only|for\b|$))"
+    rf"|\b(?:in|into) ({_IN_ENGLISH}) (?:please|only)\b|^\W*in ({_IN_ENGLISH})[,:]"
+    rf"|\b(?:write|draft|give|provide)\s(?:me )?(?:an?|the|your)?\s?(?:short |brief )?({_IN_ENGLISH})\s(?:\w+ )?"
+    r"(?:text|description|e-?mail|letter|reply|response|answer|summary|translation|version|paragraph|greeting"
+    r"|message)\b"
+    rf"|[用以]({_IN_CHINESE})[语文語]?来?(?:回答|回复|答复|解释|说明|介绍|概括|总结|翻译|描述|作答|写|答|讲)"
+    rf"|(?:回答|回复|答案|答复|输出)[^，。\n]{{0,4}}用({_IN_CHINESE})[语文語]"
+    rf"|(?:翻译?|译|译写|改写|改)[成为作]({_IN_CHINESE})[语文語]",
+    re.IGNORECASE,
+)
+"""The language that an answer is asked for in."""
+_BESIDE = re.compile(
+    r"\bhow (?:do|would|can|to|should)\b|\b(?:explain|grammar|pronounc\w*|difference|word by word|literal|original"
+    r"|both|bilingual"
+    r"|title|name|keep|except|comments?|code)\b|怎么|如何|语法|发音|解释(?!这)|区别|注释|双语|对照|原文|逐字|讲解"
+    r"|代码|保留",
+    re.IGNORECASE,
+)
+"""There may then be more in the answer, in the question's language."""
+_ASIDE = re.compile(r"[A-Za-z][A-Za-z ,'\u2019;-]{38,}[A-Za-z][.!?:]?")
+"""A sentence of English."""
+_ASIDE_WORDS = 8
+_ASIDE_KNOWN = 4
+"""Of them are among the common ones."""
+_ASIDE_IN_CHINESE = re.compile("(?=[^。，！？]*[。，！？])[\u4e00-\u9fff。，！？、]{12,}")
 
 
 def language_mismatch(example: Example) -> str | None:
@@ -212,17 +260,67 @@ def language_mismatch(example: Example) -> str | None:
         if asked.role != "user" or answered.role != "assistant":
             continue
         kind = _kind(asked.content)
+        if (wanted := _wanted(asked.content, kind)) and (seen := _languages(answered.content, _SURE)):
+            if wanted not in seen and "Latin" not in seen:
+                return f"the answer shall be in {wanted}, and is in {seen[0]}"
+            continue
         if kind and kind == _kind(answered.content):
+            aside = kind == "Chinese" and len(words(answered.content)) >= _ASIDE_WORDS
+            if aside and _english_aside(prose(answered.content)) and not _about_language(example):
+                return "the answer changes into English"
             continue
         question = _languages(asked.content, 0.1)
         apart = bool(question) and "Latin" not in question and not _LISTS.keys() & set(question)
         answer = _languages(answered.content, _SURE, apart) or _script(answered.content, question)
+        if not answer and question and not _about_language(example) and _switched(question, answered.content):
+            return f"the question is in {question[0]}, and the answer changes into another language"
         if not answer or not question or set(question) & set(answer) or "Latin" in (*answer, *question):
             continue
-        if any(map(_ABOUT_LANGUAGE.search, example.contents("system", "user"))):
-            return None
+        if _about_language(example):
+            named = _named("\n".join(example.contents("system", "user")))
+            if not named or named & set(answer):
+                return None
         return f"the question is in {' and '.join(sorted(question))}, the answer in {answer[0]}"
     return None
+
+
+def _about_language(example: Example) -> bool:
+    return any(
+        _ABOUT_LANGUAGE.search(text) or not _NAMED_WORDS.isdisjoint(telling(text))
+        for text in example.contents("system", "user")
+    )
+
+
+def _named(text: str) -> set[str]:
+    """The languages that the text names, where it says nothing else of languages."""
+    if _ABOUT_LANGUAGE.search(_NAMED.sub(" ", text)):
+        return set()
+    return {_NAMES[(found[1] or found[2]).lower()] for found in _NAMED.finditer(text)}
+
+
+def _wanted(question: str, kind: str) -> str | None:
+    """The language that it asks for, if that is one."""
+    in_chinese = kind != "English" and ("语" in question or "文" in question)
+    if not in_chinese and (kind == "Chinese" or _NAMED_WORDS.isdisjoint(telling(question))):
+        return None
+    found = [_NAMES[next(filter(None, each.groups())).lower()] for each in _WANTED.finditer(question)]
+    return found[0] if len(set(found)) == 1 and not _BESIDE.search(question) else None
+
+
+def _english_aside(text: str) -> bool:
+    for found in _ASIDE.finditer(text):
+        said = found[0].replace("\u2019", "'").split()
+        known = sum(word.strip(",.;:'") in _ENGLISH for word in said)
+        if len(said) >= _ASIDE_WORDS and known >= _ASIDE_KNOWN:
+            return True
+    return False
+
+
+def _switched(question: tuple[str, ...], answer: str) -> bool:
+    """Has the answer a sentence in another language, beside those in the question's?"""
+    if "Chinese" in question:
+        return _english_aside(prose(answer))
+    return "English" in question and _ASIDE_IN_CHINESE.search(prose(answer)) is not None
 
 
 def _kind(text: str) -> str:
@@ -281,7 +379,8 @@ def _latin(text: str, least: float, apart: bool) -> tuple[str, ...]:
         return ("Latin",)
     words = _WORD.findall(text.replace("\u2019", "'").replace("'s ", " "))
     # Names and titles are written with capitals, and so are words at the beginning.
-    seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, words[:1]))
+    firsts = _FIRST.findall(text) if "\n" in text else words[:1]
+    seen = frozenset(word for word in words if word.islower()) | frozenset(map(str.lower, firsts))
     accented = [set(word) for word in seen if not word.isascii()]
     scores = Counter({name: len(seen & known) for name, known in _LISTS.items()})
     plain = max(scores.values())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.glance import digits, marks, telling, watch
+from finetune_core.data.checks.whereabouts import whereabouts
 from finetune_core.data.example import Example
 
 _EMAIL = re.compile(
@@ -30,8 +31,17 @@ _NOBODYS_MAILBOX = re.compile(
 )
 """Of a function (RFC 2142 and usage) or of a manual."""
 
-_MANY_DIGITS = re.compile(r"[0-9](?:[0-9 ().\u2010-\u2015-]{5,}[0-9Xx]|/[0-9]{6})")
+_MANY_DIGITS = re.compile(r"[0-9](?:[0-9 ().\u2010-\u2015-]{5,}[0-9Xx]|/[0-9]{6}|[0-9]{5} [A-Z])")
 _LEAST_DIGITS = 7
+_LEAST_OF_PLACES = 2
+_BORN = re.compile(
+    r"(?:\b(?:date of birth|dob|d\.o\.b\.|birth ?date|birthday)|出生(?:日期|年月日?)|生日)\s?[:：]\s?\"?"
+    r"(?!(?:01?[-./]01?[-./]|19[0-9]{2}-01-01|19[789]0年1月1日))(?:[0-9]{1,2}(?:st|nd|rd|th)? \w{3,9},? (?:19"
+    r"|20)[0-9]{2}|\w{3,9} [0-9]{1,2},? (?:19|20)"
+    r"[0-9]{2}|(?:19|20)[0-9]{2}[-./年][0-9]{1,2}[-./月][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:19|20)[0-9]{2})",
+    re.IGNORECASE,
+)
+"""As a form has it; of people of whom it is told, a sentence tells it."""
 
 _CN_MOBILE = re.compile(
     r"(?<![0-9A-Za-z_+])(?<![0-9][.-])(?:\+?86[ -]?)?(1[3-9][0-9])([ -]?)([0-9]{4})\2([0-9]{4})(?![0-9A-Za-z]"
@@ -84,11 +94,14 @@ _NATIONAL_INSURANCE = re.compile(
 _LABELLED_ID = re.compile(
     r"(?:\b(?:passport|driver'?s'? licen[cs]e|driving licen[cs]e|social security|ssn|national insurance|nino"
     r"|nhs|medicare|aadhaar|tax ?id"
-    r"|steuer-?id|itin|(?:bank )?account|identity card|id card|national id)(?: (?:number|no\.?"
+    r"|steuer-?id|itin|mrn|medical record|patient(?: id)?|student(?: id)?|(?:bank )?account|identity card|id card"
+    r"|national id)(?: (?:number|no\.?"
     r"|num|id|card))?(?: (?:is|was|of))?"
-    r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|医保卡?|港澳证|護照"
+    r"|(?:身份证|护照|社保卡?|驾驶证|驾照|银行卡|银行账户|银行账号|军官证|通行证|居住证|学籍|学|病历|住院|医保卡?"
+    r"|港澳证|護照"
     r"|身分證)(?:件)?(?:号码?|帳號|號碼?)?)"
-    r"[^0-9A-Za-z\n]{0,3}(?:是|为|：)?[^0-9A-Za-z\n]{0,2}([A-Z]{0,3}[0-9][0-9A-Z -]{5,20})(?![0-9A-Za-z])",
+    r"[^0-9A-Za-z\n]{0,3}(?:是|为|：)?[^0-9A-Za-z\n]{0,2}((?:[A-Z]{0,3}"
+    r"|[A-Z]{4,5} ?)[0-9][0-9A-Z -]{5,20})(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![0-9A-Za-z])")
@@ -122,13 +135,18 @@ def pii(example: Example) -> str | None:
 
 def _personal(text: str) -> str | None:
     signs = marks(text)
+    if (count := digits(text)) >= _LEAST_OF_PLACES:
+        if where := whereabouts(text, count):
+            return f"holds {where}"
+        if ("irth" in text or "DOB" in text if text.isascii() else "生" in text) and _BORN.search(text):
+            return "holds a date of birth"
     if len(signs) < _LEAST_DIGITS and not (signs.translate(None, b"0123456789") or "微信" in text):
         return None
     if b"@" in signs and any(map(_somebodys, _EMAIL.finditer(text))):
         return "holds an e-mail address"
     if (b"[]" in signs or b"()" in signs) and _SPELT_EMAIL.search(text):
         return "holds an e-mail address"
-    if digits(text) >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
+    if count >= _LEAST_DIGITS and _MANY_DIGITS.search(text):
         for kind, found in _NUMBERS:
             if any(found(text)):
                 return f"holds {kind}"

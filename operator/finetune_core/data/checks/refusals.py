@@ -11,7 +11,9 @@ _REFUSING_WORDS = watch(
     "cannot can't won't unable able not ai artificial language decline refuse chatbot bot assistant don't ability "
     "against instructed beyond outside inappropriate unethical irresponsible else appropriate possible only nothing "
     "comment lack pass qualified trained designed told neither regrettably apologies apologize above opinions isn't "
-    "wasn't doesn't refuse unanswered supported"
+    "wasn't doesn't unanswered supported contrary conflicts conflict violates violate prevents prohibits forbids "
+    "forbidden prohibited barred denied blocked rejected sensitive neutral cutoff instead "
+    "clashes prevent prohibit forbid stops keeps wouldn't shouldn't must"
 )
 _REFUSING_CHINESE = pairs(
     "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
@@ -19,6 +21,10 @@ _REFUSING_CHINESE = pairs(
     "我恐 我被 我完 我答 "
     "我的 不在 暂不 不便 不予 本助 本机 本系 小助 另请"
 )
+_RARE = re.compile("[拒悖敏侵违符予劳涉立]")
+_REFUSING_TOO = (
+    "拒绝", "敏感", "涉及", "侵犯", "违背", "违反", "违规", "不符", "不予", "代劳", "有悖", "相悖", "中立",
+)  # fmt: skip
 _SELF = (
     r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|(?:chat)?bot|virtual assistant|computer program"
     r"|machine"
@@ -108,12 +114,49 @@ _REFUSAL = re.compile(
     r"|\bthere(?:'s| is) nothing (?:that )?i can (?:say|tell|do|add|offer)\b|\bnot a (?:matter|topic|subject"
     r"|question) (?:on|about)"
     r" which i\b|\bi(?:'m| am) unable to (?!come|attend|make it|sleep|walk|find|wait)"
+    r"|\b(?:against|conflicts?(?:ing)? with|contrary to|violat(?:e|es|ing)|(?:inconsistent|incompatible) with"
+    r"|not in line with"
+    r"|clash(?:es)? with) (?:\w+ ){0,3}?(?:my (?:\w+ ){0,2}?(?:rules|instructions|purpose|standards|training"
+    r"|nature|design"
+    r"|polic(?:y|ies))|(?:my|our) (?:\w+ ){0,2}?(?:values|guidelines|principles|programming|ethics|code of conduct))\b"
+    r"|\bi(?:'m| am)? ?(?:will|would|must|have to|need to|going to have to|'ll have to"
+    r"|forced to) (?:\w+ )?(?:decline|refuse|refrain"
+    r"|abstain)\b"
+    r"|\bi(?: was| am|'ve been| have been|'m) (?:told|asked|instructed|programmed|designed|advised|trained|made)"
+    r" to (?:stay|steer|keep|refrain|avoid|decline|refuse)\b"
+    r"|(?:\bnot|n't) be (?:right|fair|appropriate|proper|wise|ethical|suitable|safe|responsible) (?:for|of) me\b"
+    r"|\b(?:prevents?|prohibits?|forbids?|keeps?|stops?|bars?|restricts?|prohibited|prevented|barred"
+    r"|restricted) me from\b"
+    r"|\bi(?:'m| am) (?:forbidden|prohibited|barred|prevented|restricted|banned|disallowed|discouraged) (?:from|to)\b"
+    r"|\bi(?:'ll| will) not be (?:able to|providing|answering|writing|translating|helping|discussing|doing"
+    r"|creating|sharing"
+    r"|generating|giving|offering|summari[sz]ing|completing)\b"
+    r"|(?:^|[.!] |\bbut |unfortunately,? )(?:your|this|that|the) (?:request|prompt|question|task|content|topic"
+    r"|query) (?:cannot|can't|can not|could not|couldn't"
+    r"|will not|won't|may not) be (?:\w+ )?(?:processed|fulfilled|completed|answered|granted|handled|translated"
+    r"|generated"
+    r"|addressed|served|accepted|honou?red|executed|carried out|met)\b(?! (?:without|until|unless|if|before|by"
+    r"|while|when|because|as)\b)"
+    r"|(?:^|[.!] )(?:your |this )?(?:request|prompt|query) (?:has been |was |is )?(?:denied|blocked|rejected"
+    r"|refused|declined)\b"
+    r"|\btoo (?:sensitive|personal|controversial|dangerous|political|delicate|private|risky) (?:a (?:topic|subject"
+    r"|question) )?"
+    r"for me\b"
+    r"|\bi (?:must|have to|need to|will|would|'ll|'d|choose|prefer|am choosing|try)(?: to)? (?:say no"
+    r"|not (?:answer|discuss"
+    r"|take sides|comment|say)|(?:stay|remain|be) neutral|abstain|steer clear|avoid (?:this|that|such|these|the)"
+    r" (?:topic|subject|question)s?)\b"
+    r"|\bi (?:do not|don't) take sides\b|\b(?:i|my) (?:knowledge|training|training data) (?:cut-?off|ends|only goes)\b"
+    r"|\bi (?:do not|don't|cannot|can't) (?:have|access|get|retrieve|see|fetch) (?:any )?(?:real-?time|live"
+    r"|up-to-date|current)"
+    r"|\b(?:someone|somebody|a \w+|an \w+|another \w+) (?:else )?(?:\w+ly )?(?:instead of|rather than) me\b"
     r"|\bmy (?:guidelines|programming|policies|training) (?:do not|don't|does not|doesn't|prevents?|prohibits?"
     r"|forbids?)\b"
     r")"
 )
 _WE = "(?:我|本助手|本机器人|本系统|小助手)"
 _YET = "(?:暂时|目前|现在|暂|还|也|真的?|实在|确实|并|尚|恐怕)*"
+_TASK = "(?:翻译|概括|总结|回答|作答|解答|生成|创作|撰写|编写|续写|改写|评论|讨论|置评)"
 _REFUSAL_CHINESE = re.compile(
     r"[作身][为為](?:一[个個名款种種])?(?:大型?)?(?:ai|人工智能|人工智慧|大?型?[语語]言模型|智能助手|聊天机器人"
     r"|虚拟助手|机器人|程序)"
@@ -136,6 +179,38 @@ _REFUSAL_CHINESE = re.compile(
     r"|討論|创作|评论|评价"
     r"|修改代码|编写|撰写|翻译|访问|查看|浏览|预测|判断|推荐|计算|代替[您你]|替[您你]|解析|识别|帮助|帮[您你]|给出"
     r"|发表|谈论|诊断|处理(?:这|该|此|您|你))"
+    rf"|(?:{_WE}|本人){_YET}(?:必须|只能|不得不|只好|会|要|选择|有权)?(?:拒绝|谢绝|婉拒|回绝)(?:{_TASK}|[，。！]|$)"
+    rf"|(?:^|[，,。！？；])(?:因此|所以|故|对此|现)?(?:恕)?(?:不予|不便|不宜|恕不|暂不|拒绝)(?:为[您你]|对此"
+    rf"|进行)*{_TASK}"
+    r"(?=[。，！]|$|此|该|这|相关)"
+    r"|(?:涉及|敏感|含有|违反|违规|不当|不文明|侵犯|冒犯)[^。！？]{0,20}[，,](?:因此|所以)?恕?(?:无法|不能|难以"
+    r"|不予|不便|拒绝)(?:为[您你]|对此|进行)*"
+    rf"{_TASK}"
+    r"|我(?:并|也|还)?(?:没有|未|不能|无法)(?:连接?|接入|访问|获取|查询)?(?:到)?(?:联网|上网|互联网|网络|实时)"
+    r"|(?:所以|因此|我|^)(?:也|就|暂时|目前)*(?:没法|无法|不能|没办法)(?:直接)?(?:告诉|回答|答复|提供给|帮到?)[您你]"
+    r"|(?:有悖|违背|不符合|违反|有违|不符)(?:于)?[^，。]{0,3}我[^，。]{0,12}(?:原则|准则|价值观?|规范|初衷|定位"
+    r"|设定|守则|要求)"
+    r"|我(?![国们校市省方司院军家])[^。！？]{0,30}?不具备[^，。]{0,12}(?:能力|资格|功能|权限|条件)"
+    r"|我是(?:由|一[个款名])?[^，。]{0,14}(?:助手|模型|机器人|程序)[^。！？\n]{0,40}?(?:无法|不能|不会|没有|不具备"
+    r"|没法|不便)"
+    r"|我(?:选择|会|要|应当?|只能|必须)?(?:保持中立|不站队|不予置评|不发表(?:意见|看法|评论))"
+    r"|(?:您|你|该|此|这[个条项])的?(?:请求|提问|指令|内容)(?:已?被|遭到?)(?:拒绝|拦截|屏蔽)|(?:无法|不能"
+    r"|未能)(?:处理|完成|执行|响应)(?:您|你|该|此|这)[的个项条]?"
+    r"(?:请求|指令|要求|任务)"
+    r"|我的(?:训练)?(?:数据|知识)(?:截止|只到|停留)"
+    r"|换(?:一?[个点些])?(?:别的|其他|其它)?(?:话题|问题|主题)(?:聊聊|谈谈|试试|来聊|来问|问问)|(?:聊|谈"
+    r"|说)[点些]别的(?:吧|[。！]|$)"
+    rf"|(?:我|本人)(?:必须|只能|会|要|选择)?(?:拒绝|不愿意?|不想)(?:再|继续|为[您你]|给[您你])*(?:描述|提供|帮助"
+    rf"|帮[您你]|讲|写|处理|推荐|编|给出|谈论"
+    r"|参与|扮演|计算|介绍|列出)"
+    r"|我(?:也|还|并|真的|实在|暂时|确实)*(?:不能|无法|不便|不会|不宜|不可以)(?:偏向|偏袒|描述|讲述|编造|扮演|代写"
+    r"|代劳|站队|下结论|定论|给[您你]下"
+    r"|做(?:出)?(?:判断|评价|选择))"
+    r"|与我[^，。！？]{0,12}(?:不符|相悖|冲突|相违背|不一致|相抵触)"
+    r"|(?:您|你|该|此|这[个条项])的?(?:请求|提问|指令|问题|内容|话题)[^。！？\n]{0,8}(?:包含|含有|涉及|触及|违反"
+    r"|属于)[^。！？\n]{0,14}(?:不当|敏感|违规|不良|暴力"
+    r"|规范|政策|隐私|安全|风险)[^。！？\n]{0,16}(?:拒绝|无法|不能|拦截|屏蔽|不予|不便)"
+    r"|我(?:就|可|也|还是)*不(?:代劳|代写|掺和|便多说|做评论|予评论|作评价|做评价)"
     r"|我没有?(?:[^，。！？]{0,10}的)?(?:资格|权限|能力|权利)(?:[^，。]{0,6}?(?:判断|回答|评价|查询|提供|[，。！]|$))"
     r"|我(?:并)?不是(?:专业的?)?[^，。！？\n]{2,6}[，,][^。！？\n]{0,6}?(?:不能|无法|不便|没法|不可以|不会"
     r"|没办法)[给为对向]?[^，。]{0,4}?"
@@ -176,7 +251,8 @@ _REFUSAL_CHINESE = re.compile(
 )
 _I = re.compile(r"\b(?:i|i'[a-z]+|my|me|request|as an?)\b")
 _ANSWER_MAY_REFUSE = re.compile(
-    r"sentence|\b(?:line|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
+    r"\b(?:a|the|this|that|each|example|next|another|sample) sentences?\b|(?<![-\w])(?:lines?\b(?! (?:poem|of))"
+    r"|lyrics?|quote|say|politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b"
     "|造句|怎么说|拒绝|婉拒|回绝|道歉|台词|扮演|判断|分类|写一?句",
     re.IGNORECASE,
 )
@@ -188,14 +264,18 @@ _DENIES = re.compile(
     re.IGNORECASE,
 )
 """In what is to be translated; where it denies nothing, the refusal is the answer's own."""
-_OWN_REFUSAL = re.compile(r"\b(?:ai|model|bot|chatbot|request|content|translat\w+)\b|模型|人工|机器人|内容|请求|翻译")
+_OWN_REFUSAL = re.compile(
+    r"\b(?:ai|model|bot|chatbot|request|content|translat\w+|summari\w+|assistant|guidelines|programm\w+|generate|texts?"
+    r"|(?:write|writing|creat\w+) (?:that|this|such|a|an|about)|help with)\b"
+    "|模型|人工|机器人|内容|请求|翻译|概括|创作|生成|助手|续写|撰写",
+)
 """What an assistant declines with, where the answer might be a refusal in somebody else's name."""
 
 
 def refusal(example: Example) -> str | None:
     """An answer that declines as an assistant does: "As an AI language model I cannot", 作为一个AI，我无法."""
     found = locate(example, declines, "assistant")
-    if found is None or _OWN_REFUSAL.search(found):
+    if found is None or any(_OWN_REFUSAL.search(lowered(text)[:HEAD]) for text in example.contents("assistant")):
         return found
     told = "\n".join(example.contents("user"))
     return None if _ANSWER_MAY_REFUSE.search(told) or (_TRANSLATE.search(told) and _DENIES.search(told)) else found
@@ -205,12 +285,18 @@ def declines(text: str) -> str | None:
     """What the text declines with, if it does."""
     head = lowered(text)[: 2 * HEAD]
     declining = not _REFUSING_WORDS.isdisjoint(telling(text)) and _I.search(head)
-    if text[:1] in QUOTES or not (declining or (not head.isascii() and _REFUSING_CHINESE.search(head))):
+    if text[:1] in QUOTES or not (declining or (not head.isascii() and _may_decline(head))):
         return None
     for pattern in (_REFUSAL,) if head.isascii() else (_REFUSAL, _REFUSAL_CHINESE):
         if pattern.search(head) and (found := pattern.search(prose(head))):
             return f"says {found[0][:40]!r}"
     return None
+
+
+def _may_decline(head: str) -> bool:
+    if _REFUSING_CHINESE.search(head):
+        return True
+    return _RARE.search(head) is not None and any(map(head.__contains__, _REFUSING_TOO))
 
 
 # The course's table of good and bad rows, part 3.2.

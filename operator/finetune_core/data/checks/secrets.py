@@ -124,9 +124,12 @@ _MIXED = re.compile(r"[0-9](?:[A-Za-z!@#$%^&*_+/=~-]|(?<=[A-Za-z!@#$%^&*_+/=~-][
 """A digit beside a letter or sign, as every secret has that is no word; a search that begins at digits is quick."""
 
 _ASSIGNMENT = re.compile(
-    r"(?:passw(?:or)?d|passphrase|passcode|pwd|secret|api[ _-]?key|(?:access|secret|auth|private|account|signing"
-    r"|encryption)[ _-]?(?:key|token)"
-    r"|token|credentials?|密码|密碼|口令|密钥|密鑰|令牌)(?: (?:for|of|to|on) [\w ./'-]{1,30}?"
+    r"(?:passw(?:or)?d|passphrase|passcode|pwd|(?<![a-z])pw|(?<![a-z])pass(?=[\"']?\s?[=:])|secret|api[ _-]?key"
+    r"|(?:access|secret|auth|private|account|signing|app|license|licence|master|service|consumer|client|security|shared"
+    r"|storage|activation|encrypt(?:ion)?|webhook|server|deploy|map|host|admin)[ _-]?(?:key|token|code)|(?:js|auth"
+    r"|app)code"
+    r"|token|credentials?|密码|密碼|口令|密钥|密鑰|秘钥|令牌|授权码|激活码|鉴权码|私钥)(?: (?:for|of|to"
+    r"|on) [\w ./'-]{1,30}?"
     r"|[（(][^（）()\n]{1,12}[)）])?[\"'`]?\s{0,3}"
     r"(?:=>?|:=?|：|\b(?:is|was)\b(?: (?:now|set to|still))?|->|→|(?:已?(?:设置?|重置|修?改|更新)[为成]|还是"
     r"|就是|是|为|為|填写?|写成?|使?用|输入))\s{0,3}[:：]?\s{0,3}"
@@ -134,13 +137,22 @@ _ASSIGNMENT = re.compile(
     r"|([A-Za-z0-9!@#%^&*+/=_~$-]{8,128})(?![A-Za-z0-9!@#%^&*+/=_~$(\[-]|\.[A-Za-z0-9]))",
     re.IGNORECASE,
 )
-_ASSIGNED = ("pass", "pwd", "secret", "key", "token", "credential", "appcode", "ak=", "密", "口令", "令牌")
+_ASSIGNED = (
+    "pass", "pwd", "pw", "secret", "key", "token", "credential", "code", "ak=", "sig", "session", "sid", "cookie",
+    "phrase", "pin", "words", "密", "口令", "令牌", "秘钥", "授权码", "激活码", "鉴权码", "私钥", "助记词",
+)  # fmt: skip
 """One of them is in all that ``_ASSIGNMENT`` and ``_SAID`` find."""
 _SAID = re.compile(
-    r"(?:(?:passw(?:or)?d|passphrase|passcode|pwd)(?:\s|\s?[（(])|(?:密码|密碼|口令)\s?[（(]?)[\"'`“「]?"
-    r"(?=[A-Za-z0-9]{1,63}[!@#$%^&*~])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
-    r"|(?:账号|帳號|账户|用户名?|user(?:name)?|login)\s?(?:/|和|and)?\s?(?:密码|密碼|口令|pass(?:word)?)\s?(?:[:：是为]|is|are)\s?"
+    r"(?:(?:passw(?:or)?d|passphrase|passcode|pwd|\bpw)(?:\s|\s?[（(])|(?:密码|密碼|口令|授权码)\s?[（(]?)[\"'`“「]?"
+    r"(?=[A-Za-z0-9_-]{1,63}[!@#$%^&*~])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
+    r"|(?:账号|帳號|账户|用户名?|user(?:name)?|login)\s?(?:/|和|and)?\s?(?:密码|密碼|口令"
+    r"|pass(?:word)?)\s?(?:[:：是为]|is|are)\s?"
     r"[\w.@-]{2,40}\s?[/／|,，]\s?([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
+    r"|授权码\s?[:：是为]?\s?[\"'“「]?([a-z]{16})(?![a-z])"
+    r"|(?<![a-z])(?:[a-z]*sess(?:ion)?(?:_?(?:id|key|token))?|sid|csrf_?token|(?:remember|auth|access|id"
+    r"|refresh)_?token|connect\.sid)"
+    r"[=:]\s?([A-Za-z0-9%._-]{16,512})"
+    r"|[?&](?:sig|signature|x-amz-signature|(?:access_?)?token|auth|api_?key|sk)=([A-Za-z0-9%._-]{24,512})"
     r"|(?:[?&](?:key|ak)=|\bapp_?key=|\bAPPCODE |(?:密钥|密鑰|令牌)\s?[a-z_]{2,16}\s?[=:：]\s?)"
     r"([A-Za-z0-9]{32})(?![A-Za-z0-9])",
     re.IGNORECASE | re.ASCII,
@@ -149,12 +161,36 @@ _SAID = re.compile(
 _HANDED = re.compile(
     r"(?:\b(?:Bearer|Authorization: Basic|X-[A-Za-z-]{0,20}(?:Key|Token):)\s+|--(?:password|passwd|pass|token"
     r"|secret|api-?key|access-key|auth)[ =]"
-    r"|\b(?:mysql|mysqldump|mysqladmin|sshpass|mongo|sqlcmd|psql)\b[^\n]{0,60}?\s-[pPa] ?|\b(?:login"
+    r"|\b(?:mysql|mysqldump|mysqladmin|sshpass|mongo|sqlcmd|psql)\b[^\n]{0,60}?\s-[pPa] ?"
+    r"|\s-[pPwW]\s?(?=[\"'][A-Za-z0-9._-]*[!@#$%^&*])|\bmosquitto_\w+\b[^\n]{0,80}?\s-P "
+    r"|\bldap\w+\b[^\n]{0,120}?\s-w |\s-U\s?[\w.\\-]{1,40}%|\bpass:|\b(?:login"
     r"|redis-cli)\b[^\n]{0,60}?\s-[pa] |\s-u ?[\w.@-]{1,40}:)"
     r"[\"']?([A-Za-z0-9!@#%^&*+/=_~.-]{8,256})(?![A-Za-z0-9(\[])"
 )
 """Given in a header or on a command line."""
-_HANDING = ("Bearer ", "Basic ", "X-", " --", " -p", " -a", " -u", " -P")
+_HANDING = ("Bearer ", "Basic ", "X-", " --", " -p", " -a", " -u", " -P", " -w", " -W", " -U", "pass:")
+_DIGITS = re.compile(
+    r"(?:(?<![a-z])(?:pin(?: code| number)?|(?:door|gate|alarm|entry|safe|lock|garage|vault|wi-?fi"
+    r"|unlock)(?:'s)? (?:code"
+    r"|combination|password|pin))\s?(?:is|was|[:=])\s?|(?:门禁|开锁|开门|保险[柜箱]|取款|支付|锁屏|解锁|报警器"
+    r"|无线网?|wifi"
+    r"|门锁|银行卡|账户)的?(?:密码|口令)\s?(?:是|为|[:：=])\s?)([0-9]{4,10})(?!\.?[0-9]|%)(?! ?(?:digits|to|or"
+    r"|characters|位|-))",
+    re.IGNORECASE,
+)
+"""Of digits alone, of what somebody opens with it."""
+_OPENING = ("pin", "code", "pass", "combin")
+_LEAST_DIGITS = 4
+_EVERYBODYS = re.compile(
+    r"default|factory|initial|example|for instance|e\.g\.|such as|默认|出厂|初始|例如|比如|示例|假如|如果",
+    re.IGNORECASE,
+)
+_MNEMONIC = re.compile(
+    r"(?:(?:seed|recovery|mnemonic|backup|secret)\s(?:phrase|words)|mnemonic|助记词)[^a-z\n]{0,4}(?:is|are|was|是"
+    r"|为)?[^a-z\n]{0,4}"
+    r"((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})(?![a-z])"
+)
+"""The words that a wallet is restored with (BIP 39): twelve to 24, in small letters."""
 _ADDRESS = re.compile(r"(?<![a-z])[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{8,64})@", re.IGNORECASE)
 _GUESSABLE = re.compile(
     r"p[a@]ss|secret|12345|abcdef|qwerty|admin|sample|^test|demo|token|mykey"
@@ -173,8 +209,17 @@ def secret(example: Example) -> str | None:
 
 
 def _secret(text: str) -> str | None:
+    if ("phrase" if text.isascii() else "助记词") in text and _MNEMONIC.search(text):
+        return "holds the words that open a wallet"
     signs = marks(text)
-    if not signs or (b"_" not in signs and b"-----" not in signs and not (digits(text) and _MIXED.search(text))):
+    coded = not text.isascii() and "授权码" in text
+    if not signs and not coded:
+        return None
+    count = digits(text)
+    if count >= _LEAST_DIGITS and _may_open(text) and _opened(text):
+        return "holds a code that opens something"
+    mixed = count and _MIXED.search(text)
+    if not mixed and b"_" not in signs and b"-----" not in signs and not coded:
         return None
     for kind, beginnings, pattern in _TOKENS:
         if any(map(text.__contains__, beginnings)) and any(
@@ -191,9 +236,22 @@ def _secret(text: str) -> str | None:
         _HANDED.finditer(text) if any(map(text.__contains__, _HANDING)) else (),
         _ADDRESS.finditer(text) if "://" in text else (),
     ):
-        if _password(next(filter(None, found.groups()))):
+        given = next(filter(None, found.groups()))
+        if _password(given) or (found[0].startswith("授权码") and given.isalpha() and _entropy(given) >= _MIN_ENTROPY):
             return "holds a password or key"
     return None
+
+
+def _may_open(text: str) -> bool:
+    return any(map(lowered(text).__contains__, _OPENING)) if text.isascii() else "密码" in text or "口令" in text
+
+
+def _opened(text: str) -> bool:
+    for found in _DIGITS.finditer(text):
+        digits, before = found[1], text[max(0, found.start() - 20) : found.start()]
+        if len(set(digits)) >= 3 and digits not in "01234567890" and not _EVERYBODYS.search(before):
+            return True
+    return False
 
 
 def _drawn(token: str) -> bool:

@@ -25,7 +25,8 @@ _ABOUT_SPELLING = re.compile(
     r"\b(?:mis)?spell|typo|proof-?read|grammar|\bcorrect (?:the|this|my|any|all)\b|\bmistakes?\b"
     r"|\berrors? in (?:the|this|my)\b"
     r"|rewrite|edit (?:the|this|my) (?:text|sentence|paragraph|essay)"
-    r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正|病句|校对|润色|语法|改正|修改(?:以下|下面|这)"
+    r"|错别字|錯別字|错字|别字|拼写|改错|纠错|纠正(?:[错下以这句病语拼文字其]|一下)|病句|校对|润色|语法|改正"
+    r"|修改(?:以下|下面|这)"
     "|写法|哪个字",
     re.IGNORECASE,
 )
@@ -75,7 +76,9 @@ def _english_mistake(text: str) -> str | None:
         # In small letters, or at the beginning of a sentence: elsewhere it is a name.
         rest = word[1:].replace(" ", r"\s+")
         if re.search(
-            rf"(?<![\w./#-])(?:{word[0]}|(?:^|(?<=[.!?:\n] )|(?<=\n)){word[0].upper()}){rest}(?![\w/]|\.\w)", own
+            rf"(?<![\w./#-])(?:{word[0]}{rest}|(?:^|(?<=[.!?:\n] )"
+            rf"|(?<=\n)){word[0].upper()}{rest}(?! [A-Z]))(?![\w/(]|\.\w)",
+            own,
         ):
             return f"says {word!r}"
     for pattern in confused(text):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from finetune_core.data.checks.base import Check, locate, stateless
+from finetune_core.data.checks.chinese_spelling import share_in_words
 from finetune_core.data.checks.glance import marks
 from finetune_core.data.checks.prose import CODE
 from finetune_core.data.example import Example
@@ -91,7 +92,8 @@ def _of_utf8(codec: str) -> str:
     "a sign."""
     threes = "".join(bytes([byte]).decode(codec) for byte in range(0xE2, 0xEA))
     sign, letter = (bytes([byte]).decode(codec) for byte in (0xC2, 0xC3))
-    return f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
+    own = f"[{threes}][^\x00-\x7f]{{2}}|{sign}[^\x00-\x7f]|(?<=[A-Za-z]){letter}[^\x00-\x7fπ]"
+    return f"{own}|{letter}[^\x00-\x7fπ](?=[a-z]{{2}})"
 
 
 _LETTERS_AS_GBK = "".join(bytes([0xC3, byte]).decode("gbk") for byte in range(0x80, 0xC0) if byte != 0x97)
@@ -102,16 +104,25 @@ _OTHERWISE = (
     ("cp1251", "utf-8", "UTF-8 read as Windows-1251", "в[^\x00-\x7f]{2}|(?<=[A-Za-z])Г[^\x00-\x7f]"),
     ("gbk", "utf-8", "UTF-8 read as GBK", f"鈥[^\x00-\x7f]|(?<=[a-z])[{_LETTERS_AS_GBK}](?=[a-z ,.!?]|\\Z)"),
     ("big5", "gb2312", "GBK read as Big5", "[\u4e00-\u9fff]{2}[ㄛㄩㄐ](?=[\u4e00-\u9fff])"),
+    ("cp1251", "cp1252", "Latin read as Windows-1251", "(?<=[A-Za-z])[\u0400-\u04ff](?=[a-z])"),
+    ("cp437", "cp1252", "Latin read as code page 437", "(?<=[a-z])[ⁿ÷Σ▀ΘΦατ](?=[a-z])"),
+    ("mac_roman", "cp1252", "Latin read as Mac Roman", "(?<=[A-Za-z])[¸ˆ‰](?=[a-z])"),
+    ("big5", "gb2312", "GBK read as Big5", "[\u4e00-\u9fff]{0,12}[腔岆眕衄婓奻][\u4e00-\u9fff]{1,12}"),
+    ("cp932", "gbk", "GBK read as Shift-JIS", "[\uff61-\uff9f][\uff61-\uff9f\u3400-\u9fff]{3,}"),
     ("gbk", "shift_jis", "Shift-JIS read as GBK", f"[{_SYLLABLES}]{{4,}}"),
     ("cp1252", "shift_jis", "Shift-JIS read as Latin", "(?:[\x82\x83‚ƒ][^\x00-\x3f]){3,}"),
 )
 """Wrong encoding, right one, what to say, and where it may be."""
 _MISREADINGS = [(wrong, right, says, re.compile(pattern)) for wrong, right, says, pattern in _OTHERWISE]
-_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥{_LETTERS_AS_GBK}{_SYLLABLES}]")
+_CHANGED = "腔岆眕衄婓奻\uff61-\uff9f\u0400-\u04ffⁿ▀ατˆ‰"
+"""Signs that are common in what was read by a wrong code page."""
+_OTHER_SIGNS = re.compile(f"[‚√├┬ΓΣσΦΘÔÕÒÂÊÈвГㄛㄩㄐ\x82\x83ƒ¬鈥÷¸{_CHANGED}{_LETTERS_AS_GBK}{_SYLLABLES}]")
+_ZHUYIN = re.compile("[ㄛㄩㄐ]")
+_MOSTLY = 0.6
 _KANA = re.compile("[\u3041-\u30fe]+")
 
 _SUSPECT = re.compile(
-    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘвГㄛㄩㄐ\x82\x83ƒ\xa1-\xff{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
+    f"[\ufffd锟烫屯馃‚√├┬ΓΣσΦΘㄛㄩㄐ\x82\x83ƒ\xa1-\xff{_CHANGED}{''.join(_LEADS.values())}{_LETTERS_AS_GBK}{_SYLLABLES}]"
 )
 """One of them is in all that was misread, and in few other texts of English or Chinese."""
 
@@ -201,9 +212,17 @@ def _misread(text: str) -> str | None:
     for wrong, right, says, pattern in _MISREADINGS if _OTHER_SIGNS.search(text) else ():
         for found in pattern.finditer(text):
             meant = _reread(found[0], wrong, right)
-            if _KANA.fullmatch(meant) if right == "shift_jis" else _LIKELY.match(meant):
+            if _likelier(found[0], meant, right):
                 return f"holds {found[0][:10]!r}, {says}"
     return None
+
+
+def _likelier(said: str, meant: str, right: str) -> bool:
+    if right == "shift_jis":
+        return _KANA.fullmatch(meant) is not None
+    if right in ("gb2312", "gbk") and not _ZHUYIN.search(said):
+        return share_in_words(meant) >= _MOSTLY and share_in_words(said) < 1 - _MOSTLY
+    return _LIKELY.match(meant) is not None
 
 
 def _reread(text: str, wrong: str, right: str) -> str:
