@@ -61,17 +61,13 @@ def assert_same_numbers(run: Run, reference: Run, tolerance: float) -> None:
     assert run.report.best_step == reference.report.best_step
 
 
-@pytest.mark.parametrize(
-    ("label", "processes", "sharding"),
-    [
-        ("full", 2, "none"),
-        ("lora", 4, "none"),
-        ("full", 2, "full"),
-        ("lora", 2, "full"),
-        ("full", 4, "full"),
-        ("qlora", 2, "full"),
-    ],  # fmt: skip
-)
+DIVISIONS: list[tuple[str, int, Sharding]] = [
+    ("full", 2, "none"), ("lora", 4, "none"), ("full", 2, "full"), ("lora", 2, "full"), ("full", 4, "full"),
+    ("qlora", 2, "full"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "processes", "sharding"), DIVISIONS)
 def test_several_processes_have_the_numbers_of_one(
     bench: Bench, alone: dict[str, Run], tmp_path: Path, label: str, processes: int, sharding: Sharding
 ) -> None:

@@ -41,7 +41,7 @@ ROW_BYTES = 24
 STEP_SECONDS = 60
 """For the step under way and the pod's own end."""
 UPLOAD_BYTES_PER_SECOND = 50_000_000
-"""To a busy store: half of what one 1 Gbit/s line carries. Stores in the same cluster or region take several times that."""
+"""To a busy store: half of what a line of 1 Gbit/s carries. Stores in the same region take several times that."""
 
 SLACK_BYTES = 2 * 2**30
 """Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
