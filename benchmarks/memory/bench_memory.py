@@ -14,6 +14,7 @@ import argparse
 import datetime
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -79,13 +80,18 @@ def _run(arguments: argparse.Namespace, models: Path) -> None:
 def _measure(case: Case, models: Path, device: Device, steps: int) -> dict[str, Any]:
     """Predict and measure one case; running out of memory is a result too."""
     import torch
-    from inputs import save_model, save_rows
+    from inputs import save_rows
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from memory_reader import CudaMemory, ProcessMemory
     from probe import measure
 
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from random_model import save_random_model
+
     model = models / case.model.rpartition("/")[2]
     if not (model / "config.json").exists():
-        save_model(case.shape, model, torch.device(device))
+        save_random_model(case.shape, model, torch.bfloat16, torch.device(device))
     with tempfile.TemporaryDirectory(prefix="case-") as folder:
         output = Path(folder) / "output"
         config = config_of(case, model, output, device)

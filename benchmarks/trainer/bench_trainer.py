@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from workload import rows, save_model, save_rows
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from random_model import save_random_model
+from workload import rows, save_rows
 
 from finetune_core.contract import ModelShape
 from finetune_core.planning import find_gpu, shipped_shape
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 CONTESTANTS = ("ours", "trl-defaults", "trl-grouped", "trl-packed")
 ROUNDS = 3
 BATCH = 16
@@ -73,7 +77,7 @@ def _run(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         shape = _shape(asked.model)
         on_card = asked.gpu != "cpu"
         device = torch.device("cuda" if on_card else "cpu")
-        save_model(shape, folder / "base", torch.bfloat16 if on_card else torch.float32, device)
+        save_random_model(shape, folder / "base", torch.bfloat16 if on_card else torch.float32, device)
         save_rows(list(rows(asked.rows, shape.vocab_size, seed=2)), folder / "train.jsonl")
         save_rows(list(rows(64, shape.vocab_size, seed=3)), folder / "validation.jsonl")
         workload = {
