@@ -47,6 +47,7 @@ def plain_losses(folders: Mapping[str, Path], scratch: Path) -> dict[str, dict[s
             "adapter": (folder / "adapter_config.json").exists(),
             "dtype": "float32",
             "quantization": None,
+            "merged": None,
             "rows": [json.loads(line) for line in lines],
         }
         for name, folder in folders.items()

@@ -12,8 +12,9 @@ from trainer_jobs import METHODS
 from trainer_steps import Run
 
 GOLDEN = Path(__file__).parent / "golden"
-TOLERANCE = 0.01
-"""Processors add in another order: over 20 steps at these learning rates, losses part by a few thousandths."""
+TOLERANCE, TOLERANCE_16_BIT = 0.01, 0.05
+"""Processors add in another order: over 20 steps at these learning rates, losses part by a few thousandths, and by a few
+hundredths where every number is rounded to 8 bits."""
 
 
 @pytest.mark.parametrize("label", METHODS)
@@ -26,5 +27,6 @@ def test_the_curve_is_the_golden_one(runs: dict[str, Run], label: str) -> None:
         path.write_text("".join(json.dumps(line) + "\n" for line in curve), encoding="utf-8")
     golden = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line.keys() for line in curve] == [line.keys() for line in golden]
+    tolerance = TOLERANCE if runs[label].config.hyperparameters.precision == "fp32" else TOLERANCE_16_BIT
     for ours, written in zip(curve, golden, strict=True):
-        assert ours == pytest.approx(written, rel=TOLERANCE)
+        assert ours == pytest.approx(written, rel=tolerance)
