@@ -13,8 +13,8 @@ from trainer_steps import Run
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE, TOLERANCE_16_BIT = 0.01, 0.05
-"""Processors add in another order: over 20 steps at these learning rates, losses part by a few thousandths, and by a few
-hundredths where every number is rounded to 8 bits."""
+"""Processors add in another order: over 20 steps at these learning rates, losses part by a few thousandths, and by a
+few hundredths where every number is rounded to 8 bits."""
 
 
 @pytest.mark.parametrize("label", METHODS)
