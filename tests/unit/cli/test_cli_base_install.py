@@ -93,7 +93,9 @@ def test_the_base_is_small() -> None:
     assert [requirement.partition(">")[0] for requirement in PROJECT["dependencies"]] == [
         "numpy",
         "pydantic",
+        "pyspellchecker",
         "pyyaml",
         "rich",
+        "rjieba",
         "typer",
     ]
