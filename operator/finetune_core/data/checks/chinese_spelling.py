@@ -42,9 +42,9 @@ _SIDE_BY_SIDE = ("，。", "。，", *(sign * 2 for sign in "的了是在请您�
 _CHINESE = re.compile("[\u4e00-\u9fff]{2}")
 
 _NOT_OF_TODAY = re.compile(
-    "[們這個來時說對會發國學後開過還沒問麼與從當實經業長東點電車間給讓應種樣體關無為將條單買賣書話請謝幾現見聽讀寫錢員頭進運動機"
+    "[們這個來時說對會發國學後開過還沒問麼與從當實經業長東點電車間給讓應種樣體關無為將條單買賣歡臨書話請謝幾現見聽讀寫錢員頭進運動機"
     "處務產區歲萬號數據網線樂愛覺總結則認識論講設計試該誰調談題類質費資購軟輕轉較達選遠邊難風飛養驗黃齊龍氣環簡裏裡]"
-    "|[矣兮曰哉]|不亦|(?<![几似近合在])乎[，。？！]"
+    "|[ぁ-ヿ矣兮曰哉]|不亦|(?<![几似近合在])乎[，。？！]"
 )
 """Traditional characters, and particles of classical Chinese: the dictionary knows neither."""
 
@@ -52,7 +52,7 @@ _TOTAL = 60_101_964
 """Sum of the dictionary's frequencies."""
 _ENOUGH = 5.8
 """Natural logarithm of how many times likelier the sentence has to become: one in 300 is hardly a chance."""
-_EVERYDAY = 500
+_EVERYDAY = 3_000
 """Frequency of words that the dictionary is too old for."""
 
 
@@ -119,11 +119,17 @@ class _Dictionary(Protocol):
 def _dictionary() -> _Dictionary:
     import rjieba  # which loads its dictionary: 32 MB that only the processes need that look at rows
 
-    for word in listed("chinese_new_words.txt"):
+    for word in _everyday():
         rjieba.add_word(word, max(_EVERYDAY, rjieba.suggest_freq(word)), None)
     for word in _watched():
         rjieba.add_word(word, rjieba.suggest_freq(word), None)
     return rjieba  # type: ignore[return-value]  # functions that its __all__ does not name
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    """Words that the dictionary is too old for, or has seen too seldom in its newspapers."""
+    return frozenset(listed("chinese_new_words.txt"))
 
 
 @cache
@@ -227,7 +233,7 @@ _LONGEST = 4
 
 
 def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
-    known, fillings = _readings(), _fillings()
+    known, fillings, everyday = _readings(), _fillings(), _everyday()
     single = [place for place, word in enumerate(words) if word in known]
     odd = {place for place in single if words[place] not in _ALONE}
     far = [len(text) + _LONGEST] * 4
@@ -253,11 +259,11 @@ def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
                 meant = f"{text[start:at]}{sign}{text[at + 1 : end]}"
                 gain = _chance(meant) - likelihood
                 if gain >= _ENOUGH - 2:
-                    doubt = _doubt(words, wrong - back, wrong + forth + 1, wrong, sign)
+                    doubt = _doubt(words, wrong - back, wrong + forth + 1, wrong, sign, meant in everyday)
                     yield _Slip(text[start:end], meant, gain - doubt)
 
 
-def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> float:
+def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str, everyday: bool) -> float:
     """Reasons against a slip, in logarithms."""
     sign = words[wrong]
     doubt = 0.0
@@ -265,12 +271,14 @@ def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> fl
     named = len(given) == 2 and all(word in _readings() and word not in _ALONE for word in given)
     if named or not _FAMILIES.isdisjoint(words[max(0, wrong - 2) : wrong]):
         doubt += 8  # a name
+    sounds, meant_sounds = _readings().get(sign, ()), _readings().get(meant, ())
     if meant in _look_alikes().get(sign, ()):
         doubt -= 1.5
     else:
-        sounds, meant_sounds = _readings().get(sign, ()), _readings().get(meant, ())
         if set(sounds).isdisjoint(meant_sounds):
             doubt += 1  # another tone
+            if end - first == 2 and max(map(len, words[first:end])) > 1:
+                doubt += 1.5  # what is added to a whole word may be a word by itself
             if {one[:-1] for one in sounds}.isdisjoint(one[:-1] for one in meant_sounds):
                 doubt += 3  # and only nearly the sound
     if end - first == 2 and len(words[first]) == len(words[end - 1]) == 1:
@@ -278,5 +286,5 @@ def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> fl
         if 0 <= beyond < len(words) and words[beyond] in _readings() and words[beyond] not in _ALONE:
             doubt += 3  # the two may be a word that no dictionary has
         if words[kept] in _ALONE:
-            doubt += 4.5 if words[kept] in _NUMBERS else 2.5
+            doubt += 4.5 if words[kept] in _NUMBERS else 1 if everyday else 2.5
     return doubt
