@@ -52,7 +52,7 @@ _TOTAL = 60_101_964
 """Sum of the dictionary's frequencies."""
 _ENOUGH = 5.8
 """Natural logarithm of how many times likelier the sentence has to become: one in 300 is hardly a chance."""
-_EVERYDAY = 3_000
+_EVERYDAY = 4_000
 """Frequency of words that the dictionary is too old for."""
 
 
@@ -232,10 +232,15 @@ _LONGEST = 4
 """Characters of a word."""
 
 
+_UNLIKELY = 3.5
+"""Doubt where both parts are words by themselves."""
+
+
 def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
     known, fillings, everyday = _readings(), _fillings(), _everyday()
     single = [place for place, word in enumerate(words) if word in known]
     odd = {place for place in single if words[place] not in _ALONE}
+    yield from _swallowed(text, words, odd)
     far = [len(text) + _LONGEST] * 4
     starts = [0, *accumulate(map(len, words)), *far]  # far, too, for what is before the first word
     for wrong in single:
@@ -261,6 +266,26 @@ def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
                 if gain >= _ENOUGH - 2:
                     doubt = _doubt(words, wrong - back, wrong + forth + 1, wrong, sign, meant in everyday)
                     yield _Slip(text[start:end], meant, gain - doubt)
+
+
+def _swallowed(text: str, words: list[str], odd: set[int]) -> Iterator[_Slip]:
+    """A wrong character that makes a word with its neighbour: 派 and 处所 for 派出所."""
+    fillings = _fillings()
+    starts = [0, *accumulate(map(len, words))]
+    for alone in odd:
+        for first in (alone - 1, alone):
+            pair = words[first : first + 2] if first >= 0 else []
+            if sorted(map(len, pair)) != [1, 2] or not _FAMILIES.isdisjoint(words[max(0, first - 1) : first + 2]):
+                continue
+            start = starts[first]
+            whole = text[start : start + 3]
+            for at in range(3):
+                if start + at == starts[alone]:
+                    continue
+                signs = fillings.get(f"{whole[:at]}_{whole[at + 1 :]}")
+                for sign in _alike(whole[at]).intersection(signs) if signs else ():
+                    meant = f"{whole[:at]}{sign}{whole[at + 1 :]}"
+                    yield _Slip(whole, meant, _chance(meant) - sum(map(_chance, pair)) - _UNLIKELY)
 
 
 def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str, everyday: bool) -> float:
