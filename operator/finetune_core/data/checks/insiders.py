@@ -195,7 +195,7 @@ _ENGLISH = (
             |night)'s|{_DAY}'s|the\ (?:last|latest|team|weekly|morning|shift|daily|monthly|staff))\s
           (?:[\w-]+\ ){{0,2}}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation|meeting|briefing|training
             |handover|huddle|stand-?up|memo|sync)\b
-          |(?-i:(?<=us\ )|)(?:yesterday|this\ morning|earlier\ today|last\ week)\b(?=[,.]|\ in\b|\ on\b))
+          |(?:yesterday|this\ morning|earlier\ today|last\ week)\b(?=[,.]|\ in\b|\ on\b))
         | \b(?:per|see)\ my\ (?:last|earlier|previous)?\s?(?:e-?mail|mail|message|note)\b
         """,
     ),
@@ -203,23 +203,22 @@ _ENGLISH = (
         "email mail memo note message circular announcement voicemail instructions post",
         rf"""
         \b(?:per|see|following|according\ to|based\ on|as\ (?:stated|described|announced|explained|requested
-          |written|mentioned)\ in|after|since|with|from)\s(?:{_NAME}|{_CHIEF})'s\s(?:[\w-]+\ ){{0,2}}?
+          |written|mentioned)\ in)\s(?:{_NAME}|{_CHIEF})'s\s(?:[\w-]+\ ){{0,2}}?
           (?:e-?mail|mail|memo|note|message|circular|announcement|voicemail|instructions|post)\s
           (?:to\ (?:all|every|the\ (?:whole|entire|team|staff)|us|staff)|(?:from\ )?(?:last|this)\ (?:week|month|morning)
           |(?:from\ |of\ )?yesterday|(?:of|on|from)\ {_DAY}|dated|in\ the\ (?:team|group)|on\ (?:the\ )?(?:board|fridge))\b
         """,
-        "per see following according based stated described announced explained requested written mentioned after since "
-        "with from",
+        "per see following according based stated described announced explained requested written mentioned",
     ),
     _about(
         "she he they",
         rf"""
-        \b(?:ask|ping|contact|call|see|e-?mail|message|(?:check|speak|talk)\ (?:with|to)|go\ to)\s{_NAME}
+        \b(?:ask|ping|contact|call|e-?mail|message|(?:check|speak|talk)\ (?:with|to)|go\ to)\s{_NAME}
           (?:\s(?:in|from|at|on)\s(?:the\ )?[\w-]+(?:\ floor|\ desk|\ team)?)?(?:,|;|\.|:|\ -|\ –)\s?(?:as\ |since\ |because\ )?
           (?:she|he|they)(?:'s|'ll|'ve)?\ (?:has|have|knows?|keeps?|will|can|handles?|holds?|looks?|is|are|got|owns?
           |maintains?|signs?|approves?)\b
         """,
-        "ask ping contact call see message check speak talk",
+        "ask ping contact call message check speak talk",
     ),
     _about(
         "handbook manual playbook rulebook binder logbook cheatsheet protocol",
