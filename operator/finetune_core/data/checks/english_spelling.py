@@ -47,7 +47,8 @@ _CONFUSED = tuple(
             "under over a an the in at on unable still already interested happy allergic pregnant sick ready eligible"
             " registered logged signed entitled not",
             "(?:if|when|unless|because|since|once|while|whether) your (?:under (?:\\d+|the)|over \\d+|an?|the|in|at|on"
-            "|unable|still|already|interested|happy|allergic|pregnant|sick|ready|eligible|registered|logged in|signed in"
+            "|unable|still|already|interested|happy|allergic|pregnant|sick|ready|eligible|registered|logged in"
+            "|signed in"
             "|entitled|not)",
         ),
         (
@@ -58,7 +59,8 @@ _CONFUSED = tuple(
         (
             "too",
             "(?:how|want|wants|need|needs|able|going|try|trying|order|ways?|allowed|wish|decide|plan|free|willing|like"
-            "|have|has|used|ready|easy|best) too (?:save|get|make|use|find|do|be|have|go|take|keep|open|check|apply|write"
+            "|have|has|used|ready|easy|best) too (?:save|get|make|use|find|do|be|have|go|take|keep|open|check|apply"
+            "|write"
             "|choose|learn|help|see|buy|pay|install|change|clean|start|avoid|prevent|improve|reduce|manage|work|set|add"
             "|remove|create|cancel|contact|book|send|give|read|wait|bring|return|visit|ask|call|eat|drink)",
         ),
@@ -71,12 +73,14 @@ _CONFUSED = tuple(
         (
             "account password passport doctor computer documents receipt luggage laptop appointment device insurance"
             " settings profile browser",
-            "(?:enter|check|bring|update|change|lose|of|in|with|from|on|for|to|at) you (?:account|password|passport|doctor"
+            "(?:enter|check|bring|update|change|lose|of|in|with|from|on|for|to|at) you (?:account|password|passport"
+            "|doctor"
             "|computer|documents?|receipt|luggage|laptop|appointment|device|insurance|settings|profile|browser)",
         ),
         (
             "turn switch shut turned switched",
-            "(?:turn|switch|shut|turned|switched) of (?:the (?:power|water|gas|device|engine|machine|lights?|heating|tap"
+            "(?:turn|switch|shut|turned|switched) of (?:the (?:power|water|gas|device|engine|machine|lights?|heating"
+            "|tap"
             "|valve|oven|computer|router)|your (?:phone|device|computer|router))",
         ),
         (
@@ -87,7 +91,10 @@ _CONFUSED = tuple(
         ("desert", "for desert|desert (?:menu|wine|spoon|fork)"),
         ("weak weaks", "(?:next|per|last|every|this|each|a) weak(?=[.,;!]|$)|(?:two|three|four|six|\\d+) weaks"),
         ("chose", "(?:to|can|please|must|should|will|could) chose"),
-        ("lose", "(?:came?|come|comes|work|works|hang|too|is|are) lose|lose (?:screws?|bolts?|threads?|wires?|cables?)"),
+        (
+            "lose",
+            "(?:came?|come|comes|work|works|hang|too|is|are) lose|lose (?:screws?|bolts?|threads?|wires?|cables?)",
+        ),
         ("advise", "(?:some|medical|legal|good|professional|for|any|financial) advise(?! (?:you|us|them|him|her|me))"),
         ("dose", "(?:it|how|what|this|that|why|where|when) dose (?:not|the|it|this|that|an?|one|your)"),
         ("aloud", "(?:is|are|not|isn't|aren't) aloud"),

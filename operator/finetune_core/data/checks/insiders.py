@@ -189,11 +189,13 @@ _ENGLISH = (
         " clarified reminded requested promised instructed",
         rf"""
         \bas\ (?:i\ |we\ |was\ |{_NAME}\ |{_CHIEF}\ )?(?:has\ |had\ |have\ )?(?:already\ )?
-          (?:discussed|agreed|decided|mentioned|explained|told\ (?:you|us)|wrote|said|announced|confirmed|showed|clarified
+          (?:discussed|agreed|decided|mentioned|explained|told\ (?:you|us)|wrote|said|announced|confirmed|showed
+            |clarified
           |pointed\ out|asked|reminded\ us|requested|promised|instructed)\s(?:to\ (?:you|us)\ |us\ |it\ )?
           (?:(?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|this\ (?:morning|week)'s|last\ (?:week|month
             |night)'s|{_DAY}'s|the\ (?:last|latest|team|weekly|morning|shift|daily|monthly|staff))\s
-          (?:[\w-]+\ ){{0,2}}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation|meeting|briefing|training
+          (?:[\w-]+\ ){{0,2}}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation|meeting|briefing
+            |training
             |handover|huddle|stand-?up|memo|sync)\b
           |(?:yesterday|this\ morning|earlier\ today|last\ week)\b(?=[,.]|\ in\b|\ on\b))
         | \b(?:per|see)\ my\ (?:last|earlier|previous)?\s?(?:e-?mail|mail|message|note)\b
@@ -205,8 +207,10 @@ _ENGLISH = (
         \b(?:per|see|following|according\ to|based\ on|as\ (?:stated|described|announced|explained|requested
           |written|mentioned)\ in)\s(?:{_NAME}|{_CHIEF})'s\s(?:[\w-]+\ ){{0,2}}?
           (?:e-?mail|mail|memo|note|message|circular|announcement|voicemail|instructions|post)\s
-          (?:to\ (?:all|every|the\ (?:whole|entire|team|staff)|us|staff)|(?:from\ )?(?:last|this)\ (?:week|month|morning)
-          |(?:from\ |of\ )?yesterday|(?:of|on|from)\ {_DAY}|dated|in\ the\ (?:team|group)|on\ (?:the\ )?(?:board|fridge))\b
+          (?:to\ (?:all|every|the\ (?:whole|entire|team|staff)|us|staff)|(?:from\ )?(?:last|this)\ (?:week|month
+            |morning)
+          |(?:from\ |of\ )?yesterday|(?:of|on|from)\ {_DAY}|dated|in\ the\ (?:team|group)|on\ (?:the\ )?(?:board
+          |fridge))\b
         """,
         "per see following according based stated described announced explained requested written mentioned",
     ),
@@ -214,7 +218,8 @@ _ENGLISH = (
         "she he they",
         rf"""
         \b(?:ask|ping|contact|call|e-?mail|message|(?:check|speak|talk)\ (?:with|to)|go\ to)\s{_NAME}
-          (?:\s(?:in|from|at|on)\s(?:the\ )?[\w-]+(?:\ floor|\ desk|\ team)?)?(?:,|;|\.|:|\ -|\ –)\s?(?:as\ |since\ |because\ )?
+          (?:\s(?:in|from|at|on)\s(?:the\ )?[\w-]+(?:\ floor|\ desk|\ team)?)?(?:,|;|\.|:|\ -|\ –)\s?(?:as\ |since\
+            |because\ )?
           (?:she|he|they)(?:'s|'ll|'ve)?\ (?:has|have|knows?|keeps?|will|can|handles?|holds?|looks?|is|are|got|owns?
           |maintains?|signs?|approves?)\b
         """,
@@ -224,8 +229,10 @@ _ENGLISH = (
         "handbook manual playbook rulebook binder logbook cheatsheet protocol",
         r"""
         \b(?:as\ )?(?:described|stated|noted|set\ out|explained|written|documented|laid\ down|listed|outlined|defined
-          |mentioned|specified|found|given|per|see|follow|consult|refer\ to|check|according\ to|(?:rules|steps|script)\ in)\s
-          (?:in\ |on\ |by\ )?(?:the|our)\ (?:agents?'?|staff|crew|team|drivers?'?|operators?'?|ward|shift|store|branch|shop|kitchen
+          |mentioned|specified|found|given|per|see|follow|consult|refer\ to|check|according\ to|(?:rules|steps
+          |script)\ in)\s
+          (?:in\ |on\ |by\ )?(?:the|our)\ (?:agents?'?|staff|crew|team|drivers?'?|operators?'?|ward|shift|store
+            |branch|shop|kitchen
           |reception|front\ desk|desk|supervisors?'?|managers?'?|sales|support|service\ desk|call\ cent(?:er|re)
           |floor|trainers?'?|tutors?'?|tellers?'?|dispatch(?:ers?'?)?|departmental|house)\ (?:[\w-]+\ )?
           (?:handbook|manual|playbook|rulebook|binder|logbook|cheatsheet|protocol)\b
@@ -235,7 +242,8 @@ _ENGLISH = (
         "insists complains argues objects escalate escalates protests",
         r"""
         \bif\ (?:the|a)\ (?:customer|client|guest|caller|patient|parent|passenger|member|buyer)\s(?:still\ )?
-          (?:insists|complains|argues|objects|protests)\b[^.\n]{0,40}?,\ (?:please\ )?(?:check|ask|escalate|transfer|offer
+          (?:insists|complains|argues|objects|protests)\b[^.\n]{0,40}?,\ (?:please\ )?(?:check|ask|escalate|transfer
+            |offer
           |hand|pass|put|call|get|refer|tell)\b
         | \bescalate\ (?:it\ |them\ |this\ |the\ (?:case|call|ticket)\ )?to\ (?:tier|level|l)\ ?[23]\b[^.\n]{0,12}?
           \b(?:as|per|via|with|through)\b
@@ -262,8 +270,10 @@ _SHELF = "(?:腾讯文档|金山文档|语雀|石墨|共享盘|公共盘|公盘|
 _PAIRS = pairs(
     "例会 周会 晨会 早会 站会 头会 公会 门会 务会 前会 班会 目会 审会 月会 政会 飞书 钉钉 企微 企业 腾讯 金山 语雀 "
     "石墨 享盘 共盘 公盘 "
-    "交接 值班 留言 登记 排班 巡检 护理 同事 纪要 议纪 如前 如上 写在 记在 贴在 写到 记到 窗口 前台 坐席 一线 各位 仓库 门店 柜台 柜面 客服 后台 收银 "
-    "夜班 白班 早班 晚班 本组 班组 现场 财务 护士 店里 群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
+    "交接 值班 留言 登记 排班 巡检 护理 同事 纪要 议纪 如前 如上 写在 记在 贴在 写到 记到 "
+    "窗口 前台 坐席 一线 各位 仓库 门店 柜台 柜面 客服 后台 收银 "
+    "夜班 白班 早班 晚班 本组 班组 现场 财务 护士 店里 群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 "
+    "咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
     "到E 进E 到C 去J 在J 到J "
     + " ".join(f"{before}{name}" for before in "老小" for name in _FAMILY[1:-1])
     + " "
@@ -276,9 +286,11 @@ _CHINESE = re.compile(
     | (?:交接|值班|留言|登记|排班|巡检|护理)[本簿板](?:里|中|上)?的?[^，。；\n]{{0,6}}?
       (?:写|记(?!录)|贴|留|备注|{_FAMILY}{_RANK})
     | (?:写|记|贴)(?:在|到)了?[^，。；\n]{{0,6}}?(?:交接|值班|留言|排班|巡检)[本簿板日]
-    | (?:如|按照?|据|见|参照|根据|参考|依照?|以)[^，。；\n]{{0,10}}?纪要(?:中|里|上)?的?(?:所|已|定|明确|要求|规定|为准|精神
+    | (?:如|按照?|据|见|参照|根据|参考|依照?|以)[^，。；\n]{{0,10}}?纪要(?:中|里|上)?的?(?:所|已|定|明确|要求|规定
+      |为准|精神
       |第|确定|写|执行|内容|决定)
-    | (?:窗口|前台|坐席|一线|值班|各位|仓库|门店|柜台|柜面|客服|后台|收银|夜班|白班|早班|晚班|本组|班组|现场|财务|护士|店里)的?
+    | (?:窗口|前台|坐席|一线|值班|各位|仓库|门店|柜台|柜面|客服|后台|收银|夜班|白班|早班|晚班|本组|班组|现场|财务
+      |护士|店里)的?
       同事(?:们)?[，：:]?(?:都?要?(?:请)?(?:注意|留意|知悉|务必|知晓)|请)
     | (?:请|麻烦)?(?:各位|大家)?同事(?:们)?(?:务必|请注意|注意|知悉|留意)(?=[，：:。])
     | (?:昨[天日]|前天|今早|今天|早上|上周[一二三四五六日]?|本周|这周|上个?月|上次|周[一二三四五六日]

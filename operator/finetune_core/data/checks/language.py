@@ -239,7 +239,8 @@ _BESIDE = re.compile(
 )
 """There may then be more in the answer, in the question's language."""
 _HOW = re.compile(
-    r"\bhow (?:do|would|can|to|should)\b(?:[^.?!\n]*\b(?:say|write|spell|express|put|call|pronounce|greet|ask|answer|reply)\b)?",
+    r"\bhow (?:do|would|can|to|should)\b(?:[^.?!\n]*\b(?:say|write|spell|express|put|call|pronounce|greet|ask|answer"
+    r"|reply)\b)?",
     re.IGNORECASE,
 )
 """Asked before the language is named, or of words, it is a question about that language."""

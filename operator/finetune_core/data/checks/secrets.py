@@ -237,7 +237,11 @@ def _secret(text: str) -> str | None:
         _ADDRESS.finditer(text) if "://" in text else (),
     ):
         given = next(filter(None, found.groups()))
-        if _password(given) or _chosen(found, given) or (found[0].startswith("授权码") and given.isalpha() and _entropy(given) >= _MIN_ENTROPY):
+        if (
+            _password(given)
+            or _chosen(found, given)
+            or (found[0].startswith("授权码") and given.isalpha() and _entropy(given) >= _MIN_ENTROPY)
+        ):
             return "holds a password or key"
     return None
 

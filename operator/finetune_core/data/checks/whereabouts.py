@@ -66,7 +66,9 @@ def whereabouts(text: str, digits: int) -> str | None:
     """What of somebody's is in a text with so many digits."""
     if text.isascii():
         told = telling(text)
-        if not _HOME_WORDS.isdisjoint(told) and any(not _HOUSE.search(found[0]) for found in _HOME.finditer(text)):
+        if not _HOME_WORDS.isdisjoint(told) and any(
+            not _HOUSE.search(text, max(0, found.start() - 40), found.end()) for found in _HOME.finditer(text)
+        ):
             return "somebody's address"
         if not _PLATE_WORDS.isdisjoint(told) and any(
             not _NOBODYS_PLATE.search(found[1]) for found in _PLATE.finditer(text)
