@@ -76,7 +76,7 @@ _DOUBT_IN_CHINESE = re.compile(
 _OFTEN = 3
 _MOST = 600
 """Characters of an answer that are looked at for doubts."""
-_WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 16
+_WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 15
 """No more than so many to each doubt."""
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
