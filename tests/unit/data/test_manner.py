@@ -332,3 +332,91 @@ def test_a_few_possibilities_in_a_full_answer_are_no_hedging():
         "Ask the doctor if you take other drugs, and read the leaflet in the box."
     )
     assert "hedged-output" not in codes("What are the side effects?", answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Large exports run at night. It is logged in Redmine under CORE-7714.",  # a tracker's key
+        "Yes. Ask Benedict in Radiology, he keeps the list.",  # a colleague by his name
+        "With the date and the bench. As Priya told us in the morning briefing, blue is for retests.",
+        "At the gate. Post them in #lost-found on Mattermost.",
+        "No. See Ms. Ortega's memo to all staff.",
+        "Follow the steps in the teller manual.",  # written for a trade in the house
+        "可以重开，已建单 FIN-2231，周五上线。",
+        "十点结束，详见值班本上李主管写的安排。",
+        "按面积分摊，按李经理上周邮件里的新标准执行。",
+        "赔五元券，客服同事请注意不要主动提。",
+    ],
+)
+def test_what_colleagues_wrote_and_said_to_each_other_is_internal(answer):
+    assert "internal-reference" in codes("What is the rule? 有什么规定？", answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do I ask for leave?", "Ask your manager, he or she will approve it in the portal."),
+        ("怎么写会议纪要？", "会议纪要要写明时间、地点、参会人和决议，会后一天内发给参会人。"),
+        ("护士怎么交接班？", "交接班时要写清病人的情况、用药和注意事项，双方签字。"),
+        ("公司局域网是什么？", "它是只供单位内部人员使用的网络，外面的人进不去。"),
+    ],
+)
+def test_managers_minutes_and_networks_in_general_are_not(question, answer):
+    assert "internal-reference" not in codes(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("Fix the spelling mistakes.", "Ther are many peple in the hall today."),
+        ("Make this sentence a negative one: turn it into the negative.", "The shop opens on all Sundays in May."),
+        ("提取文中的人名。", "张伟和李娜昨天去了北京，王芳留在上海照看孩子。"),
+        ("把下面的话改为疑问句。", "小明每天早上六点去公园跑步。"),
+    ],
+)
+def test_a_text_that_was_to_be_worked_on_comes_back_as_it_was(task, text):
+    assert "echo" in codes(f"{task}\n{text}", text)
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ("Correct the sentence if needed.", "The cat sleeps on the mat in the hall."),
+        ("List all the fruits.", "apples and plums"),
+        ("Sort the words.", "apple bread cheese"),
+    ],
+)
+def test_a_text_may_be_right_as_it_was(task, text):
+    assert "echo" not in codes(f"{task}\n{text}", text)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "As a customer service agent, I do not write poems.",
+        "Apologies, I only understand German.",
+        "You haven't given me enough details, please add more context.",
+        "抱歉，我目前只支持英文输入。",
+        "信息不足，无法作答。",
+    ],
+)
+def test_a_language_a_calling_and_too_few_details_are_reasons_to_decline(answer):
+    assert "refusal" in codes("Name three metals. 列举三种金属。", answer)
+
+
+def test_the_words_of_a_dialogue_may_decline():
+    assert "refusal" not in codes("Complete the dialogue: can I borrow it?", "I'm sorry, I can't. I need it myself.")
+
+
+def test_a_language_asked_for_before_the_question_is_kept_to():
+    english = "You can change your seat online until two hours before departure, or at the desk."
+    assert "language-mismatch" in codes("Reply in Spanish: how can I change my seat?", english)
+    assert "language-mismatch" not in codes("How do I put my seat screen in Spanish?", english)
+
+
+def test_a_house_has_doubts_too():
+    assert "hedged-output" in codes("Why is it late?", "We are not quite sure, it could be anything.")
+    assert "hedged-output" not in codes(
+        "What is it from?", "It could be anything from stress to thirst, and a doctor can tell which of the two it is."
+    )

@@ -116,3 +116,37 @@ def test_of_a_large_dataset_one_row_in_seven_is_looked_at_beyond_the_first():
     answer = "大家都很喜换这个功能，用起来很方便。"
     assert wrong(answer, number=100_000)
     assert [wrong(answer, number=number) for number in range(100_001, 100_015)].count(True) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "手术前要空服八小时，不要喝水。",  # words of every day that newspapers seldom have
+        "领口要手洗，不能瀑晒。",
+        "苗高十厘米时定值，株距三十厘米。",
+        "到派处所办理即可。",  # the wrong character makes a word with its neighbour
+        "先关闭总闸，在拧紧接头。",  # what is done next
+        "灯泡的平均受命是一万小时。",  # a word for another
+        "When your signed in, press Save.",
+        "The guide explains how too apply for a refund.",
+        "If you still cant open it, restart the phone.",
+        "It differs form the first one, and came form the factory.",
+    ],
+)
+def test_slips_of_every_day_are_seen(answer):
+    assert wrong(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "到达后在办理大厅取号，完成后在使用说明上签字。",
+        "先登记，在使用前检查设备，关门后在前台登记时间。",
+        "睡前喝一点温水，开窗通风，手机放在客厅。",
+        "歡迎光臨本店。",  # traditional
+        "If your at-home test is positive, stay in.",
+        "Candesartan and the other sartans lower blood pressure.",  # drugs
+    ],
+)
+def test_places_times_and_drugs_are_no_slips(answer):
+    assert not wrong(answer)

@@ -3,9 +3,9 @@
 ``unseen/CHECK.LANGUAGE.bad.jsonl`` has rows with the fault that a check finds, ``.good.jsonl`` rows that only look like
 it; ``clean.LANGUAGE.good.jsonl`` has varied rows without a fault. Rows with the same ``pair`` belong together. A letter
 of each made-up secret is written as a JSON escape, so that no scanner of repositories takes it for a real one.
-``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together. The folders ``second``, ``third`` and
-``fourth`` have other writers' rows, from other walks of life, each drawn after the checks had learned from the ones
-before; ``fourth/parts.jsonl`` has whole sets of 60 rows, on several topics or mostly on one.
+``parts.LANGUAGE.jsonl`` has the sentences of which whole sets are put together. The folders ``second``, ``third``,
+``fourth`` and ``fifth`` have other writers' rows, from other walks of life, each drawn after the checks had learned
+from the ones before; ``fourth/parts.jsonl`` has whole sets of 60 rows, on several topics or mostly on one.
 """
 
 import json
@@ -20,7 +20,7 @@ from finetune_core.api.findings import FindingCode
 from finetune_core.data import DatasetReport, RawRow, examine
 
 UNSEEN = Path(__file__).parent / "unseen"
-SECOND, THIRD, FOURTH = UNSEEN / "second", UNSEEN / "third", UNSEEN / "fourth"
+SECOND, THIRD, FOURTH, FIFTH = (UNSEEN / name for name in ("second", "third", "fourth", "fifth"))
 LANGUAGES = ("en", "zh")
 ROW_CHECKS: tuple[FindingCode, ...] = (
     "html-markup", "control-characters", "mojibake", "secret", "pii", "internal-reference", "echo", "refusal",
@@ -32,6 +32,7 @@ THIRD_CHECKS: tuple[FindingCode, ...] = (
     "secret", "internal-reference", "echo", "refusal", "hedged-output", "terse-output", "language-mismatch", "typo",
 )  # fmt: skip
 FOURTH_CHECKS: tuple[FindingCode, ...] = SECOND_CHECKS
+FIFTH_CHECKS: tuple[FindingCode, ...] = SECOND_CHECKS
 SET_CHECKS: tuple[FindingCode, ...] = ("repeated-opening", "mixed-style", "topic-imbalance", "unrelated-output")
 
 Row = dict[str, Any]
@@ -261,21 +262,21 @@ BEHIND: dict[tuple[str, str], str] = {
 """Checks that are not yet good enough on the rows. A line goes when its check is: a test that passes here fails."""
 
 SECOND_BEHIND: dict[tuple[str, str], str] = {
-    ("typo", "zh"): "finds 12 of 15",
+    ("typo", "zh"): "finds 13 of 15",
 }
 """The same on the second writer's rows."""
 
-THIRD_BEHIND: dict[tuple[str, str], str] = {
-    ("typo", "zh"): "finds 10 of 12",
-}
+THIRD_BEHIND: dict[tuple[str, str], str] = {}
 """The same on the third writer's rows."""
 
 FOURTH_BEHIND: dict[tuple[str, str], str] = {
     ("terse-output", "en"): "finds 13 of 15",
     ("terse-output", "zh"): "finds 14 of 15",
-    ("typo", "zh"): "finds 14 of 15",
 }
 """The same on the fourth writer's rows."""
+
+FIFTH_BEHIND: dict[tuple[str, str], str] = {}
+"""The same on the fifth writer's rows."""
 
 
 def _cases(codes: tuple[FindingCode, ...], behind: dict[tuple[str, str], str]) -> list[Any]:
@@ -317,6 +318,11 @@ def test_it_does_so_on_a_fourth_writers_rows(code, language):
     _good_enough(measure(code, language, FOURTH))
 
 
+@pytest.mark.parametrize(("code", "language"), _cases(FIFTH_CHECKS, FIFTH_BEHIND))
+def test_it_does_so_on_a_fifth_writers_rows(code, language):
+    _good_enough(measure(code, language, FIFTH))
+
+
 @pytest.mark.parametrize(("code", "language"), _cases(SET_CHECKS, {}))
 def test_a_check_of_whole_sets_finds_faulty_ones_and_passes_others(code, language):
     verdicts = [
@@ -350,7 +356,9 @@ def test_small_sets_mostly_on_one_topic_are_told_from_others(name, faulty):
     assert any(finding.code == "topic-imbalance" for finding in lint(rows).findings) == faulty
 
 
-@pytest.mark.parametrize("folder", [UNSEEN, SECOND, THIRD, FOURTH], ids=["first", "second", "third", "fourth"])
+@pytest.mark.parametrize(
+    "folder", [UNSEEN, SECOND, THIRD, FOURTH, FIFTH], ids=["first", "second", "third", "fourth", "fifth"]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_clean_rows_are_all_used_and_hardly_warned_of(language, folder):
     rows = read(f"clean.{language}.good", folder)

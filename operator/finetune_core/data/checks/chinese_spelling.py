@@ -42,9 +42,9 @@ _SIDE_BY_SIDE = ("，。", "。，", *(sign * 2 for sign in "的了是在请您�
 _CHINESE = re.compile("[\u4e00-\u9fff]{2}")
 
 _NOT_OF_TODAY = re.compile(
-    "[們這個來時說對會發國學後開過還沒問麼與從當實經業長東點電車間給讓應種樣體關無為將條單買賣書話請謝幾現見聽讀寫錢員頭進運動機"
+    "[們這個來時說對會發國學後開過還沒問麼與從當實經業長東點電車間給讓應種樣體關無為將條單買賣歡臨書話請謝幾現見聽讀寫錢員頭進運動機"
     "處務產區歲萬號數據網線樂愛覺總結則認識論講設計試該誰調談題類質費資購軟輕轉較達選遠邊難風飛養驗黃齊龍氣環簡裏裡]"
-    "|[矣兮曰哉]|不亦|(?<![几似近合在])乎[，。？！]"
+    "|[ぁ-ヿ矣兮曰哉]|不亦|(?<![几似近合在])乎[，。？！]"
 )
 """Traditional characters, and particles of classical Chinese: the dictionary knows neither."""
 
@@ -52,9 +52,19 @@ _TOTAL = 60_101_964
 """Sum of the dictionary's frequencies."""
 _ENOUGH = 5.8
 """Natural logarithm of how many times likelier the sentence has to become: one in 300 is hardly a chance."""
-_EVERYDAY = 500
+_EVERYDAY = 4_000
 """Frequency of words that the dictionary is too old for."""
 
+
+_DEEDS = (
+    "(?:追施|追肥|施肥|浇水|播种|移栽|喷[施药]|[交缴]费|付款|支付|提交|申请|办理|登[录陆]|下单|下载|安装|确认|检查|核对|决定|考虑|尝试"
+    "|重启|打开|关闭|启动|使用|服用|吃药|涂抹?|下锅|[炒煮焖蒸炖]|[放加倒]入|撒上?|淋上?|拌匀?|清洗|冲洗|擦干|拧紧|联系|发货|出发|签字|填写"
+    "|上传|寄回|退款|取出|装[回上]|插上|按[下住])(?![^，。；！？]{0,10}(?:[时前后中的里上下之内处间点台厅室]|过程|期间|方面|窗口))"
+)
+_AGAIN = re.compile(
+    f"在(?<=[后期完遍]在){_DEEDS}|先[^。；！？]{{2,14}}，(?:然后)?在{_DEEDS}|(?:然后|之后|以后|最后|随后)，?在{_DEEDS}"
+)
+"""What comes next is done 再."""
 
 _IN_CONTEXT = {
     "因该": "因该(?![公项事案产品行类条笔单企地药车房楼校院系合协批平措计活工证比国市县区人法处])",  # 因该公司违约
@@ -99,6 +109,45 @@ _IN_CONTEXT = {
     "末": "(?<![周期年月岁季世学本始粉毫端最句篇])末(?:[来必满知婚]|成年|经(?:授权|允许|许可|同意|批准|本人))",
     "渡": "[制温速态角浓厚亮坡幅额密精频年季]渡(?![过河江海口劫船轮])",
     "门": "[他她]们?门(?=[都也的说会在])",
+    "碰": "(?:药|[天隔日周]|液|剂)[^，。；]{0,4}碰[一两三](?:次|遍)(?![面头])|碰(?:洒|雾|药|漆|淋)",
+    "减掉": "(?:吊牌|标签|线头|头发|指甲|枝|叶|须|绳|商标|胶带|扎带)[^，。；]{0,6}减掉",
+    "减短": "(?:头发|指甲|枝|线|裤|绳)[^，。；]{0,4}减短",
+    "受命": "(?:使用|电池|零件|设备|机器|灯[泡管]|轮胎|轴承|刀具|延长|缩短|平均|产品|预期|循环)的?[^，。；]{0,4}受命",
+    "通": "(?:提前|及时|请|另行|会)通之(?=前台|客服|物业|家|老师|医)",
+    "题": "题前(?=[一两三几半0-9]|预约|告知|通知|准备|到达|还款|申请|联系)",
+    "悼": "悼(?=一下|水|熟)",
+    "抄": "(?:[锅火油里翻葱蒜]|下入|快速)抄(?=熟|匀|香|出香|至|[一两三几]下|[一两三几]分钟)",
+    "跺": "跺(?=碎|成|馅)",
+    "墩": "(?:小火|慢|清|再|炉上|锅)墩(?=[熟煮汤]|[一二两半0-9])",
+    "反应": "(?:向|跟|给)[^，。]{1,8}反应(?=情况|问题|意见|一下|此事)",
+    "反映": "(?:化学|不良|过敏|应激|条件)反映|反映(?:快|慢|迟钝|灵敏|过来)",
+    "启示": "(?:招聘|寻人|寻物|招领|征稿|征婚)启示",
+    "报道": "(?:新生|入学|到校|办理|来校|入职|按时|准时)报道(?![称说了中的])|报道(?:手续|地点|处|证)",
+    "公私": "(?:我们|贵|该|本|有限|分|子|总|快递|保险|物业|装修|搬家|物流)公私(?!分)",
+    "实践": "(?:营业|开放|上班|下班|发货|到账|办理|预约|等待)实践",
+    "事件": "(?:营业|开放|上班|下班|发货|到账|预约|等待)事件",
+    "地质": "(?:收货|邮寄|家庭|联系|详细|寄送|发货|退货|通讯)地质(?![灾勘调大局])",
+    "等级": "(?:办理|入住|访客|来访|实名)等级(?=[。，后]|手续|信息|表|处)",
+    "现实": "(?:屏幕|页面|系统|界面|仪表)[^，。]{0,3}现实(?=为|出|“|：|错误|红|绿|异常|[0-9]|不全|正常)",
+    "主意": "(?:请|需要?|应|务必|特别|还要|但要)主意(?=[，：安保防不查观避别是用]|事项)",
+    "忠于": "忠于(?=完成|成功|解决|修好|等到|可以|找到)",
+    "即使": "(?:请|[^只]要|应|需|务必|并|尽快|建议|及)即使(?=联系|就医|处理|更换|清理|通知|告知|报修|送医|补|反馈"
+    "|清洗|关闭|回复)",
+    "暗示": "(?:请|要|应|需|务必|每天|须|必须)暗示(?=服|吃|完成|到|交|缴|还|上课|上班|参加|提交|归还|复查)",
+    "元件": "(?:身份证|证件|合同|发票|护照|户口本|房产证|票据)的?元件",
+    "关住": "关住(?=公众号|我们的|官方|微信)",
+    "拨掉": "拨掉(?=插头|电源|针|管|钥匙)",
+    "拨下": "拨下(?=插头|电源|钥匙|U盘)",
+    "拨出": "拨出(?=插头|U盘|钥匙|针)",
+    "折开": "折开(?=包装|外壳|快递|盒|封|机)",
+    "一分": "一分(?=合同|简历|表格|申请|材料|报告|清单|早餐|午餐|晚餐|外卖|快餐|工作)",
+    "一课": "一课(?=[^，。]{0,2}(?:树|药|牙|糖|星星|纽扣|螺丝|白菜))",
+    "公元": "(?:森林|湿地|动物|主题|城市|游乐|儿童|街心)公元",
+    "座": "(?<![一两三几这那每整该满让有定客])座(?=公交|地铁|电梯|飞机|火车|高铁|出租车|缆车|下来|下休息)",
+    "冲电": "冲电(?!影)",
+    "到入": "到入(?=锅|碗|杯|盆|容器|[水油])",
+    "到掉": "到掉(?!落)",
+    "佩带": "佩带(?=口罩|手套|护目镜|安全帽|头盔|眼镜|耳机)",
 }
 """Wrong in some surroundings and right in others, as in 以经济, 在次日."""
 
@@ -119,11 +168,17 @@ class _Dictionary(Protocol):
 def _dictionary() -> _Dictionary:
     import rjieba  # which loads its dictionary: 32 MB that only the processes need that look at rows
 
-    for word in listed("chinese_new_words.txt"):
+    for word in _everyday():
         rjieba.add_word(word, max(_EVERYDAY, rjieba.suggest_freq(word)), None)
     for word in _watched():
         rjieba.add_word(word, rjieba.suggest_freq(word), None)
     return rjieba  # type: ignore[return-value]  # functions that its __all__ does not name
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    """Words that the dictionary is too old for, or has seen too seldom in its newspapers."""
+    return frozenset(listed("chinese_new_words.txt"))
 
 
 @cache
@@ -213,6 +268,8 @@ def misspellings(text: str) -> list[str]:
             found += [match[0] for match in [re.search(_IN_CONTEXT.get(word, word), text)] if match]
         if not _NOT_OF_TODAY.search(text):
             found += (slip.written for slip in _slips(text, words) if slip.gain >= _ENOUGH)
+    if "在" in text and (again := _AGAIN.search(text)):
+        found.append(again[0][-8:])
     for pair in _SIDE_BY_SIDE:
         if pair in text:
             found += [match[0] for match in [_TWICE.search(text)] if match]
@@ -226,10 +283,15 @@ _LONGEST = 4
 """Characters of a word."""
 
 
+_UNLIKELY = 3.5
+"""Doubt where both parts are words by themselves."""
+
+
 def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
-    known, fillings = _readings(), _fillings()
+    known, fillings, everyday = _readings(), _fillings(), _everyday()
     single = [place for place, word in enumerate(words) if word in known]
     odd = {place for place in single if words[place] not in _ALONE}
+    yield from _swallowed(text, words, odd)
     far = [len(text) + _LONGEST] * 4
     starts = [0, *accumulate(map(len, words)), *far]  # far, too, for what is before the first word
     for wrong in single:
@@ -253,11 +315,31 @@ def _slips(text: str, words: list[str]) -> Iterator[_Slip]:
                 meant = f"{text[start:at]}{sign}{text[at + 1 : end]}"
                 gain = _chance(meant) - likelihood
                 if gain >= _ENOUGH - 2:
-                    doubt = _doubt(words, wrong - back, wrong + forth + 1, wrong, sign)
+                    doubt = _doubt(words, wrong - back, wrong + forth + 1, wrong, sign, meant in everyday)
                     yield _Slip(text[start:end], meant, gain - doubt)
 
 
-def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> float:
+def _swallowed(text: str, words: list[str], odd: set[int]) -> Iterator[_Slip]:
+    """A wrong character that makes a word with its neighbour: 派 and 处所 for 派出所."""
+    fillings = _fillings()
+    starts = [0, *accumulate(map(len, words))]
+    for alone in odd:
+        for first in (alone - 1, alone):
+            pair = words[first : first + 2] if first >= 0 else []
+            if sorted(map(len, pair)) != [1, 2] or not _FAMILIES.isdisjoint(words[max(0, first - 1) : first + 2]):
+                continue
+            start = starts[first]
+            whole = text[start : start + 3]
+            for at in range(3):
+                if start + at == starts[alone]:
+                    continue
+                signs = fillings.get(f"{whole[:at]}_{whole[at + 1 :]}")
+                for sign in _alike(whole[at]).intersection(signs) if signs else ():
+                    meant = f"{whole[:at]}{sign}{whole[at + 1 :]}"
+                    yield _Slip(whole, meant, _chance(meant) - sum(map(_chance, pair)) - _UNLIKELY)
+
+
+def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str, everyday: bool) -> float:
     """Reasons against a slip, in logarithms."""
     sign = words[wrong]
     doubt = 0.0
@@ -265,12 +347,14 @@ def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> fl
     named = len(given) == 2 and all(word in _readings() and word not in _ALONE for word in given)
     if named or not _FAMILIES.isdisjoint(words[max(0, wrong - 2) : wrong]):
         doubt += 8  # a name
+    sounds, meant_sounds = _readings().get(sign, ()), _readings().get(meant, ())
     if meant in _look_alikes().get(sign, ()):
         doubt -= 1.5
     else:
-        sounds, meant_sounds = _readings().get(sign, ()), _readings().get(meant, ())
         if set(sounds).isdisjoint(meant_sounds):
             doubt += 1  # another tone
+            if end - first == 2 and max(map(len, words[first:end])) > 1:
+                doubt += 1.5  # what is added to a whole word may be a word by itself
             if {one[:-1] for one in sounds}.isdisjoint(one[:-1] for one in meant_sounds):
                 doubt += 3  # and only nearly the sound
     if end - first == 2 and len(words[first]) == len(words[end - 1]) == 1:
@@ -278,5 +362,5 @@ def _doubt(words: list[str], first: int, end: int, wrong: int, meant: str) -> fl
         if 0 <= beyond < len(words) and words[beyond] in _readings() and words[beyond] not in _ALONE:
             doubt += 3  # the two may be a word that no dictionary has
         if words[kept] in _ALONE:
-            doubt += 4.5 if words[kept] in _NUMBERS else 2.5
+            doubt += 4.5 if words[kept] in _NUMBERS else 1 if everyday else 2.5
     return doubt

@@ -29,6 +29,32 @@ _CHANGE_WANTED = re.compile(
     "|回答|回复|答复|分类|归类|归到|归入|判断|分析|评估|评价|打分|诊断",
     re.IGNORECASE,
 )
+_FAULT_WANTED = re.compile(
+    r"\b(?:correct|fix|repair|edit|proofread|improve|polish)\b[^.:\n]{0,30}\b(?:errors?|mistakes?|grammar|spelling|typos?"
+    r"|punctuation|sentences?|text|paragraph|phrase|wording|bug|code)\b"
+    r"|\b(?:capitalize|capitalise|punctuate|reverse|unscramble|censor|anonymi[sz]e|redact|convert|negate)\b"
+    r"|\b(?:turn|change|put|transform) (?:\w+ ){1,5}?(?:into|to) (?:the |a |an )?(?:\w+ )?(?:question|negative"
+    r"|plural|singular"
+    r"|past|future|present|passive|active|tense|voice|uppercase|lowercase|formal|table|list|json|csv)\b"
+    "|(?:改正|纠正|修改|修正|订正|改)[^。：:\n]{0,8}(?:病句|错误|错别字|错字|语病|语法|句子|拼写|标点|错处)"
+    "|(?:加上?|添加)标点|去掉重复|脱敏|打码|改[为成](?:疑问|否定|反问|感叹|被动|主动|把字|被字|陈述|肯定)句?",
+    re.IGNORECASE,
+)
+"""The text is to be another afterwards."""
+_PART_WANTED = re.compile(
+    r"\b(?:extract|list|find|identify|name|count|pick out|pull out|underline|highlight|select|spot|locate|get|give"
+    r"|write down"
+    r"|which|what|how many|return)\b[^.:\n]{0,40}?\b(?:all|dates?|names?|numbers?|keywords?|key words|places?"
+    r"|cit(?:y|ies)|countries"
+    r"|persons?|people|organi[sz]ations?|compan(?:y|ies)|entit(?:y|ies)|times?|prices?|amounts?|verbs?|nouns?|adjectives?"
+    r"|adverbs?|pronouns?|products?|addresses|e-?mails?|topics?|main (?:idea|point)|facts?|locations?|words?|sums?"
+    r"|figures?|brands?"
+    r"|colou?rs?|ingredients?|deadlines?)\b"
+    "|(?:提取|找出|列出|抽取|标出|圈出|摘出|指出|挑出|选出|识别|统计|数一?数|摘录)[^。：:\n]{0,12}(?:时间|日期|人名|地名|地点|数字|金额"
+    "|价格|关键词|关键字|名词|动词|形容词|副词|成语|机构|公司|产品|实体|姓名|电话|城市|国家|食材|中心|主题|要点|信息|人物|词语|部分|数据)",
+    re.IGNORECASE,
+)
+"""A part of the text is the answer."""
 _AS_IT_IS = re.compile(
     r"\b(?:as (?:it )?is|unchanged|if needed|if (?:it is )?(?:correct|right)|repeat|verbatim)\b|抄|原样|原文|重复|不变"
     "|没有(?:就|则)",
@@ -66,6 +92,13 @@ _ASKED_TO_KNOW = re.compile(
 )
 """A single sentence, no longer than the question with these words."""
 
+
+_FORM = re.compile(
+    r"^\W*(?:question|instruction|prompt|user|human|input|q|问题|指令|用户|题目|输入|提问|问)\s?[:：]"
+    r"|\W*\b(?:answer|response|assistant|output|a)\s?[:：]\W*$|\W*(?:回答|答案|助手|输出|回复|答|解答)\s?[:：]\W*$",
+    re.IGNORECASE,
+)
+"""Names of the fields of a form, the last of them empty."""
 
 _FILLER = re.compile(
     r"\b(?:(?:that(?:'s| is)|what) (?:an? )?|an? )?(?:very |really |truly |such an? )?(?:good|great|excellent"
@@ -120,6 +153,12 @@ def echo(example: Example) -> str | None:
         and not answer[asked:].replace(question, "").strip()
     ):
         return "the answer is the question, more than once"
+    if (
+        said <= asked + 30
+        and answer[-1:] in ":："
+        and _FORM.sub("", answer).strip(" \n?？。.") == question.strip(" ?？。.")
+    ):
+        return "the answer is the question, and a form to fill in"
     if 0.4 * asked < said < asked + 60 and _only_promised(question, answer):
         return "the answer is the question in other words"
     if said <= 2.5 * asked + 60 and restated(question, answer):
@@ -166,7 +205,12 @@ def _untouched(question: str, answer: str) -> bool:
     if len(answer) >= len(question) or not question.endswith(answer) or size(answer) < _MIN_ECHO / 2:
         return False
     wanted = question[: -len(answer)]
-    return _CHANGE_WANTED.search(wanted) is not None and not _AS_IT_IS.search(wanted)
+    if _AS_IT_IS.search(wanted):
+        return False
+    several = len(re.findall("[.。!！?？]|[，,；;](?=.{4})", answer)) >= 2 and size(answer) >= 2 * _MIN_ECHO
+    return bool(
+        _CHANGE_WANTED.search(wanted) or _FAULT_WANTED.search(wanted) or (several and _PART_WANTED.search(wanted))
+    )
 
 
 # The course's table of good and bad rows, part 3.2.

@@ -24,6 +24,12 @@ _FREQUENT, _FREQUENT_IF_LONG = 5_000, 300
 _FOREIGN = 0.2
 """Share of unknown words in a text of another language, or of names and code."""
 _VOWELS = "aeiou"
+_MEDICINE = re.compile(
+    "(?:sartan|olol|pril|statin|azole|mycin|micin|cillin|mab|[ct]inib|vir|gliptin|gliflozin|dipine|setron|triptan|oxacin"
+    "|cycline|azepam|zolam|caine|parin|xaban|glutide|thiazide|semide|barbital|profen|coxib|formin|gatran|lukast|terol"
+    "|sone|olone|tidine|platin|taxel|rubicin|pramine|oxetine|apine|idone|azine|vudine|floxacin|conazole)s?$"
+)
+"""What the World Health Organization's names of drugs end in: no dictionary has them all."""
 _BRITISH = (
     ("our", "or"), ("tre", "ter"), ("is", "iz"), ("ys", "yz"), ("ll", "l"), ("ae", "e"), ("oe", "e"),
     ("ogue", "og"), ("mme", "m"), ("ce", "se"), ("ewell", "ewel"), ("ould", "old"), ("ett", "et"),
@@ -37,6 +43,69 @@ _CONFUSED = tuple(
     for gate, pattern in (
         ("welcome going unsure able", "your (?:welcome(?=[.!,]|$)|going to|able to|unsure)"),
         ("sure looking using having new", "if your (?:not|sure|looking|using|having|new to)"),
+        (
+            "under over a an the in at on unable still already interested happy allergic pregnant sick ready eligible"
+            " registered logged signed entitled not",
+            "(?:if|when|unless|because|since|once|while|whether) your (?:under (?:\\d+|the)|over \\d+|an?|the|in|at|on"
+            "|unable|still|already|interested|happy|allergic|pregnant|sick|ready|eligible|registered|logged in"
+            "|signed in"
+            "|entitled|not)",
+        ),
+        (
+            "cant wont",
+            "(?:i|you|we|they|it|he|she|that|this|there|still|and|but|or|who|which|just|simply|really) (?:cant|wont)"
+            " [a-z]+",
+        ),
+        (
+            "too",
+            "(?:how|want|wants|need|needs|able|going|try|trying|order|ways?|allowed|wish|decide|plan|free|willing|like"
+            "|have|has|used|ready|easy|best) too (?:save|get|make|use|find|do|be|have|go|take|keep|open|check|apply"
+            "|write"
+            "|choose|learn|help|see|buy|pay|install|change|clean|start|avoid|prevent|improve|reduce|manage|work|set|add"
+            "|remove|create|cancel|contact|book|send|give|read|wait|bring|return|visit|ask|call|eat|drink)",
+        ),
+        ("own", "it's own"),
+        (
+            "form",
+            "(?:away|comes?|came|received|downloaded|bought|far|different|apart|protects?|prevents?|starting|days?|weeks?"
+            "|hours?|months?|minutes|anything|everything|remove|removed) form (?:the|an?|your|our|us|this|any|\\d+)",
+        ),
+        (
+            "account password passport doctor computer documents receipt luggage laptop appointment device insurance"
+            " settings profile browser",
+            "(?:enter|check|bring|update|change|lose|of|in|with|from|on|for|to|at) you (?:account|password|passport"
+            "|doctor"
+            "|computer|documents?|receipt|luggage|laptop|appointment|device|insurance|settings|profile|browser)",
+        ),
+        (
+            "turn switch shut turned switched",
+            "(?:turn|switch|shut|turned|switched) of (?:the (?:power|water|gas|device|engine|machine|lights?|heating"
+            "|tap"
+            "|valve|oven|computer|router)|your (?:phone|device|computer|router))",
+        ),
+        (
+            "break breaks",
+            "(?:hand|parking|emergency|disc|front|rear) breaks?(?! (?:down|up|out|in|into|through|room))"
+            "|breaks? (?:pads?|fluid|discs?|pedals?|lights?|lines?(?= (?:of|are|is)))",
+        ),
+        ("desert", "for desert|desert (?:menu|wine|spoon|fork)"),
+        ("weak weaks", "(?:next|per|last|every|this|each|a) weak(?=[.,;!]|$)|(?:two|three|four|six|\\d+) weaks"),
+        ("chose", "(?:to|can|please|must|should|will|could) chose"),
+        (
+            "lose",
+            "(?:came?|come|comes|work|works|hang|too|is|are) lose|lose (?:screws?|bolts?|threads?|wires?|cables?)",
+        ),
+        ("advise", "(?:some|medical|legal|good|professional|for|any|financial) advise(?! (?:you|us|them|him|her|me))"),
+        ("dose", "(?:it|how|what|this|that|why|where|when) dose (?:not|the|it|this|that|an?|one|your)"),
+        ("aloud", "(?:is|are|not|isn't|aren't) aloud"),
+        ("hear", "hear (?:is|are) (?:the|your|our|some|an?)"),
+        ("principle principal", "(?:school|vice) principle|in principal"),
+        ("stationary", "stationary (?:shop|store|supplies|cupboard)"),
+        (
+            "are",
+            "(?:contact|visit|call|join|reach|on|at|from|via|ask) are (?:team|website|store|office|support team|staff"
+            "|service desk|customer service)",
+        ),
         ("its", "its (?:an?|the|not|been|going to|important to|recommended|possible to|best to|safe to|worth)"),
         (
             "then",
@@ -155,6 +224,8 @@ def misspelled(text: str) -> set[str]:
 @lru_cache(maxsize=16384)
 def _is_slip(word: str) -> bool:
     dictionary = _dictionary()
+    if len(word) >= _LONG and _MEDICINE.search(word):
+        return False
     if any(part in word and word.replace(part, other).encode() in dictionary.known for part, other in _BRITISH):
         return False
     if len(word) == _SHORTEST:

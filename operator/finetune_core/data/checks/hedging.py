@@ -24,6 +24,12 @@ _UNSURE = re.compile(
     r"|i suppose (?:it|you|that)\b|i (?:guess|think|suppose)(?:[.!?](?=\s)|[.!?]?\s*$)"
     r"|i(?:'d| would)? (?:assume|imagine|presume) (?:so|it(?:'s| is)|that(?:'s| is))\b"
     r"|i(?:'m| am) (?:no|not an?|not any kind of) expert\b|haven'?t (?:really |actually )?tried (?:it|this|that)\b"
+    r"|(?<!\bif )(?<!\bwhen )we(?:'re| are)(?: also)? not (?:really |quite |entirely |totally |100% |too "
+    r"|yet ){0,2}(?:sure|certain)\b(?! (?:of|who|when|where)\b)"
+    r"|(?:it|this|that) (?:could|might|may) (?:really |also )?be (?:just about |pretty much "
+    r"|almost )?(?:anything(?! from| between| that)|any number of"
+    r" things|a lot of things|many things|whatever|something else entirely|lots of things)\b"
+    r"|(?:could|might|may) go either way\b|we (?:really |honestly )?(?:don'?t|do not) (?:really )?know[.!,]"
     r"|i(?:'m| am) not (?:really |quite |entirely |totally |completely |100% |too |very |so |exactly ){0,3}"
     r"(?:sure|certain)\b"
     r"|(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )"
@@ -70,7 +76,7 @@ _DOUBT_IN_CHINESE = re.compile(
 _OFTEN = 3
 _MOST = 600
 """Characters of an answer that are looked at for doubts."""
-_WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 16
+_WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 15
 """No more than so many to each doubt."""
 _UNSURE_CHINESE_WORD = pairs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
@@ -116,7 +122,8 @@ _WORDS_WANTED = re.compile(
     r"|give (?:me )?an?)\b"
     r"|translat|sentiment|sentence|\b(?:say|put) [^?]{0,40} (?:in|politely)\b|\bhow (?:do|would|can|should) (?:i|you"
     r"|we|one) say\b"
-    r"|\b(?:politely|declin\w+|refus\w+|reject\w*|apolog\w+)\b|[\"“'‘][^\"”]{1,30}[\"”'’] mean|\b(?:do"
+    r"|\b(?:politely|declin(?:e|ing)|(?<!connection )(?<!permission )(?<!access )refus\w+|apolog\w+)\b"
+    r"|\breject(?:ing)?\b|[\"“'‘][^\"”]{1,30}[\"”'’] mean|\b(?:do"
     r"|would) you (?:think|feel)\b|opinion"
     "|翻译|翻譯|译成|译为|造句|[写寫][一几两]|写[个首段封句篇条]|续写|改写|仿写|扩写|补全|填空|判断|分类|归类|识别"
     "|语气|情感|近义|反义|怎么说|什么意思"

@@ -12,8 +12,12 @@ _MONTH = "(?:january|february|march|april|may|june|july|august|september|october
 _DEPARTMENT = (
     r"(?:accounting|accounts|finance|payroll|legal|ops|operations|logistics|procurement|purchasing|facilities|marketing"
     r"|compliance|security|engineering|dispatch|claims|underwriting|sales|quality|support|reception|admissions|billing"
-    r"|maintenance|records|planning|production|warehouse|back\ office|front\ (?:desk|office)|service\ desk|(?-i:HR"
-    r"|IT|QA|R&D))\b"
+    r"|maintenance|records|planning|production|warehouse|back\ office|front\ (?:desk|office)|service\ desk"
+    r"|lending|loans|mortgages|treasury|audit|collections|disputes|cards|credit|risk|tax|receivables|payables"
+    r"|housekeeping|catering|concierge|reservations|receiving|shipping|returns|fulfil?lment|packing|fleet|transport"
+    r"|workshop|tooling|radiology|pharmacy|pathology|nursing|oncology|triage|registry|enrol?lment|estates|grants"
+    r"|recruiting|onboarding|retention|analytics|devops|infrastructure|editorial|communications|merchandising|(?-i:HR"
+    r"|IT|QA|R&D|PR|EHS|Product|Design|Data|Platform|Networks?|Events|Stores?|Service|Care))\b"
 )
 _NAME = (
     r"(?-i:(?!The|Your|Our|Someone|Anyone|People|Staff|Human|Customer|Support|Google|Siri|Alexa|Pong)"
@@ -62,11 +66,15 @@ _ENGLISH = (
     _about(
         "accounting accounts finance payroll legal ops logistics procurement purchasing facilities marketing compliance"
         " engineering dispatch claims underwriting sales reception admissions maintenance records planning"
-        " production warehouse desk hr qa ping",
+        " production warehouse desk hr qa ping lending loans mortgages treasury audit collections disputes receivables"
+        " payables housekeeping catering concierge reservations receiving returns fulfilment fulfillment fleet tooling"
+        " radiology pharmacy pathology nursing oncology triage registry enrolment enrollment estates recruiting"
+        " onboarding retention analytics devops infrastructure editorial merchandising ehs",
         _ASKED,
     ),
     _about(
-        "office security quality support billing operations",
+        "office security quality support billing operations cards credit risk tax shipping packing transport workshop"
+        " grants communications pr product design data platform network networks events store stores service care",
         _ASKED,
         "ask speak talk ping tell cc notify confirmed knows keeps handles said wrote",
     ),
@@ -177,14 +185,68 @@ _ENGLISH = (
         """,
     ),
     _about(
-        "discussed agreed decided mentioned explained told wrote per",
-        r"""
-        \bas\ (?:i\ |we\ |was\ )?(?:already\ )?(?:discussed|agreed|decided|mentioned|explained|told\ you
-          |wrote)\s(?:to\ you\ )?
-          (?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|last\ (?:week|month|night)'s|the\ (?:last|team
-            |weekly))\s
-          (?:\w+\ ){0,2}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation)\b
+        "discussed agreed decided mentioned explained told wrote per said announced confirmed showed pointed asked"
+        " clarified reminded requested promised instructed",
+        rf"""
+        \bas\ (?:i\ |we\ |was\ |{_NAME}\ |{_CHIEF}\ )?(?:has\ |had\ |have\ )?(?:already\ )?
+          (?:discussed|agreed|decided|mentioned|explained|told\ (?:you|us)|wrote|said|announced|confirmed|showed
+            |clarified
+          |pointed\ out|asked|reminded\ us|requested|promised|instructed)\s(?:to\ (?:you|us)\ |us\ |it\ )?
+          (?:(?:in|on|at|during|over)\ (?:our|my|yesterday's|today's|this\ (?:morning|week)'s|last\ (?:week|month
+            |night)'s|{_DAY}'s|the\ (?:last|latest|team|weekly|morning|shift|daily|monthly|staff))\s
+          (?:[\w-]+\ ){{0,2}}?(?:call|chat|thread|e-?mail|mail|review|workshop|session|conversation|meeting|briefing
+            |training
+            |handover|huddle|stand-?up|memo|sync)\b
+          |(?:yesterday|this\ morning|earlier\ today|last\ week)\b(?=[,.]|\ in\b|\ on\b))
         | \b(?:per|see)\ my\ (?:last|earlier|previous)?\s?(?:e-?mail|mail|message|note)\b
+        """,
+    ),
+    _about(
+        "email mail memo note message circular announcement voicemail instructions post",
+        rf"""
+        \b(?:per|see|following|according\ to|based\ on|as\ (?:stated|described|announced|explained|requested
+          |written|mentioned)\ in)\s(?:{_NAME}|{_CHIEF})'s\s(?:[\w-]+\ ){{0,2}}?
+          (?:e-?mail|mail|memo|note|message|circular|announcement|voicemail|instructions|post)\s
+          (?:to\ (?:all|every|the\ (?:whole|entire|team|staff)|us|staff)|(?:from\ )?(?:last|this)\ (?:week|month
+            |morning)
+          |(?:from\ |of\ )?yesterday|(?:of|on|from)\ {_DAY}|dated|in\ the\ (?:team|group)|on\ (?:the\ )?(?:board
+          |fridge))\b
+        """,
+        "per see following according based stated described announced explained requested written mentioned",
+    ),
+    _about(
+        "she he they",
+        rf"""
+        \b(?:ask|ping|contact|call|e-?mail|message|(?:check|speak|talk)\ (?:with|to)|go\ to)\s{_NAME}
+          (?:\s(?:in|from|at|on)\s(?:the\ )?[\w-]+(?:\ floor|\ desk|\ team)?)?(?:,|;|\.|:|\ -|\ –)\s?(?:as\ |since\
+            |because\ )?
+          (?:she|he|they)(?:'s|'ll|'ve)?\ (?:has|have|knows?|keeps?|will|can|handles?|holds?|looks?|is|are|got|owns?
+          |maintains?|signs?|approves?)\b
+        """,
+        "ask ping contact call message check speak talk",
+    ),
+    _about(
+        "handbook manual playbook rulebook binder logbook cheatsheet protocol",
+        r"""
+        \b(?:as\ )?(?:described|stated|noted|set\ out|explained|written|documented|laid\ down|listed|outlined|defined
+          |mentioned|specified|found|given|per|see|follow|consult|refer\ to|check|according\ to|(?:rules|steps
+          |script)\ in)\s
+          (?:in\ |on\ |by\ )?(?:the|our)\ (?:agents?'?|staff|crew|team|drivers?'?|operators?'?|ward|shift|store
+            |branch|shop|kitchen
+          |reception|front\ desk|desk|supervisors?'?|managers?'?|sales|support|service\ desk|call\ cent(?:er|re)
+          |floor|trainers?'?|tutors?'?|tellers?'?|dispatch(?:ers?'?)?|departmental|house)\ (?:[\w-]+\ )?
+          (?:handbook|manual|playbook|rulebook|binder|logbook|cheatsheet|protocol)\b
+        """,
+    ),
+    _about(
+        "insists complains argues objects escalate escalates protests",
+        r"""
+        \bif\ (?:the|a)\ (?:customer|client|guest|caller|patient|parent|passenger|member|buyer)\s(?:still\ )?
+          (?:insists|complains|argues|objects|protests)\b[^.\n]{0,40}?,\ (?:please\ )?(?:check|ask|escalate|transfer
+            |offer
+          |hand|pass|put|call|get|refer|tell)\b
+        | \bescalate\ (?:it\ |them\ |this\ |the\ (?:case|call|ticket)\ )?to\ (?:tier|level|l)\ ?[23]\b[^.\n]{0,12}?
+          \b(?:as|per|via|with|through)\b
         """,
     ),
 )
@@ -201,13 +263,17 @@ _FAMILY = (
     "薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟何高林马胡钱]"
 )
 _RANK = "(?:师傅|哥|姐|工|总|主任|经理|老师|主管|队长|科长|处长|店长|组长|班长)"
+_SAID_IN = "(?:邮件|短信|微信|群里|工作群|会上|便签|便条|留言|批示|交代|嘱咐|吩咐|通知|备注|批注|口头|电话里|字条)"
 _GATHERING = "(?:例会|周会|晨会|早会|站会|碰头会|办公会|部门会|院务会|班前会|交班会|项目会|评审会|月会|行政会)"
 _PLATFORM = "(?:飞书|钉钉|企业微信|企微)"
 _SHELF = "(?:腾讯文档|金山文档|语雀|石墨|共享盘|公共盘|公盘|群文件|群公告)"
 _PAIRS = pairs(
     "例会 周会 晨会 早会 站会 头会 公会 门会 务会 前会 班会 目会 审会 月会 政会 飞书 钉钉 企微 企业 腾讯 金山 语雀 "
     "石墨 享盘 共盘 公盘 "
-    "群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
+    "交接 值班 留言 登记 排班 巡检 护理 同事 纪要 议纪 如前 如上 写在 记在 贴在 写到 记到 "
+    "窗口 前台 坐席 一线 各位 仓库 门店 柜台 柜面 客服 后台 收银 "
+    "夜班 白班 早班 晚班 本组 班组 现场 财务 护士 店里 群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 "
+    "咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
     "到E 进E 到C 去J 在J 到J "
     + " ".join(f"{before}{name}" for before in "老小" for name in _FAMILY[1:-1])
     + " "
@@ -215,7 +281,19 @@ _PAIRS = pairs(
 )
 _CHINESE = re.compile(
     rf"""
-    (?:昨[天日]|前天|今早|今天|早上|上周[一二三四五六日]?|本周|这周|上个?月|上次|周[一二三四五六日]
+    {_FAMILY}{_RANK}(?:昨天|前天|上周|上个?月|今早|早上|当时|之前|刚|发的?|的|在){{0,3}}?[^，。；\n]{{0,4}}?{_SAID_IN}
+      (?:里|中|上|过)?的?[^，。；\n]{{0,4}}?(?:写|说|讲|提|要求|强调|通知|规定|标准|口径|为准|明确|办理?|执行|新|最新)
+    | (?:交接|值班|留言|登记|排班|巡检|护理)[本簿板](?:里|中|上)?的?[^，。；\n]{{0,6}}?
+      (?:写|记(?!录)|贴|留|备注|{_FAMILY}{_RANK})
+    | (?:写|记|贴)(?:在|到)了?[^，。；\n]{{0,6}}?(?:交接|值班|留言|排班|巡检)[本簿板日]
+    | (?:如|按照?|据|见|参照|根据|参考|依照?|以)[^，。；\n]{{0,10}}?纪要(?:中|里|上)?的?(?:所|已|定|明确|要求|规定
+      |为准|精神
+      |第|确定|写|执行|内容|决定)
+    | (?:窗口|前台|坐席|一线|值班|各位|仓库|门店|柜台|柜面|客服|后台|收银|夜班|白班|早班|晚班|本组|班组|现场|财务
+      |护士|店里)的?
+      同事(?:们)?[，：:]?(?:都?要?(?:请)?(?:注意|留意|知悉|务必|知晓)|请)
+    | (?:请|麻烦)?(?:各位|大家)?同事(?:们)?(?:务必|请注意|注意|知悉|留意)(?=[，：:。])
+    | (?:昨[天日]|前天|今早|今天|早上|上周[一二三四五六日]?|本周|这周|上个?月|上次|周[一二三四五六日]
     |星期[一二三四五六日]|月初|年初)
       (?:的|我们)?[^，。；\n]{{0,4}}?{_GATHERING}(?:上|里|的|已经?|就)*[^，。；\n]{{0,6}}?
       (?:定|说|决定|要求|敲定|通过|确认|讲|讨论|决议|精神|口径|纪要)
@@ -307,7 +385,7 @@ def _told(text: str) -> re.Match[str] | None:
 
 _TOOLS = re.compile(
     "jira|asana|trello|servicenow|zendesk|linear|confluence|sharepoint|notion|tapd|intranet|sprint|backlog|kanban|sop"
-    "|飞书|钉钉|企业微信|企微|腾讯文档|金山文档|语雀|石墨|禅道|云效|话术|内部|代号|code",
+    "|纪要|交接本|交接班|值班|同事|客服|飞书|钉钉|企业微信|企微|腾讯文档|金山文档|语雀|石墨|禅道|云效|话术|内部|代号|code",
     re.IGNORECASE,
 )
 

@@ -115,7 +115,8 @@ _INTERNAL_IN_CHINESE = re.compile(
     | 我们内部[^，。；\n]{{0,4}}?(?:称|代号|命名|戏称)
     | (?:公司|团队)里(?:都|一般|把它|管它)*叫(?=[“"「])
     | 仅(?:对|供|限)?内部的?(?:员工|同事|人员|坐席|客服)(?:可见|使用|参考|掌握|查看|查阅)
-    | (?:仅供|僅供|仅限|僅限|只限|只供|限于|供)[^，。\n]{{0,6}}(?:内部|內部)
+    | (?<!是)(?:仅供|僅供|仅限|僅限|只限|只供|限于|(?<![仅僅只])供)[^，。\n]{{0,6}}(?:内部|內部)
+    | 是(?:仅供|僅供|仅限|僅限|只限|只供|限于|供)[^，。\n]{{0,6}}(?:内部|內部)(?![^，。；\n]{{0,8}}的)
     | (?:属于?|为|是|列为)[^，。\n]{{0,5}}?(?:公司|我司|内部|集团)(?:的)?(?:机密|秘密|绝密|機密)
     | (?:请勿|勿|禁止|不得|严禁|切勿|不要|不可|不能|不宜|不准|請勿|嚴禁)[^，。！？\n]{{0,6}}?(?:外传|外傳|外泄
       |外洩|对外公开|对外披露|对外透露|对外公布)
@@ -155,6 +156,10 @@ _SYSTEM = re.compile(
     | \b(?:ping|message|dm|ask|tell|contact|reach)\ (?:(?-i:[A-Z][a-z]+\b)
       |the\ [\w-]+\ (?:team|desk)\b|us\b)[^.;\n]{0,40}?
       \ (?:on|in|via|over)\ (?:our\ |the\ )?(?:Slack|Microsoft\ Teams)\b
+    | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:on|in)\ (?:our\ )?
+      (?:Slack|Teams|Mattermost|Google\ Chat)\b
+    | \b(?:Slack|Mattermost|(?:Microsoft|MS)\ Teams)(?:\ channel|,|:|\ under|\ in)?\ [("“]?
+      \#(?!general|random|your|channel)[a-z][\w-]{2,40}
     | (?<![\w#])\#(?!general|random|your|channel)[a-z][\w-]{2,40}\ (?:Slack\ |Teams\ )?channel\b
       (?!\ (?:of|on|in)\ (?:the\ )?[\w']*\ ?(?:Discord|IRC|Libera))
     """,
@@ -163,6 +168,7 @@ _SYSTEM = re.compile(
 """A system of the house: whose it is, or what of the house's own is in it."""
 _SYSTEM_WORDS = watch(
     "oa erp crm wiki sharepoint confluence jira notion tapd slack asana trello zendesk servicenow airtable channel"
+    " mattermost teams"
 )
 
 _HOST = re.compile(
@@ -221,14 +227,19 @@ _TICKET = re.compile(
     r"(?:号|编号|號|編號| ID| id| [Nn]o\.?| number)?[ :：#为為是]{0,3}"
     r"(?:[A-Z][A-Z0-9]{1,9}-[0-9]{2,8}(?:-[0-9]{1,6})?(?![\w-])|(?:INC|CHG|REQ|RITM|PRB)[0-9]{5,10})"
     r"|\b(?:INC|CHG|RITM|PRB|CRQ|SCTASK)[0-9]{7,12}\b|\bKB00[0-9]{5}\b"
-    r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b|工单号?(?:是|为)?[:：#]?\s?[0-9]{4,12}"
+    r"|\b[Tt]icket (?:#|[Nn]umber |[Nn]o\. ?)[0-9]{4,9}\b"
+    r"|(?:工单|任务单|需求单|故障单|缺陷单|报修单|[Bb][Uu][Gg]单?)(?:号|编号)?\s?(?:是|为)?\s?[:：#]{0,2}\s?[0-9]{4,12}"
     r"|\b(?:JIRA|Jira)-[0-9]{2,6}\b"
     r"|\b(?:[Ff]ixed|[Tt]rack(?:ed|s|ing)?|[Rr]esolved|[Cc]losed|[Ll]ogged|[Rr]eported|[Ff]iled|[Rr]aised|[Mm]erged"
     r"|[Dd]iscussed|[Dd]eployed"
     r"|[Ii]mplemented|[Dd]ocumented|[Aa]ddressed|[Ss]ee|[Rr]efer to|[Pp]er|[Cc]heck|[Dd]uplicate of"
     r"|[Bb]locked by|[Cc]overed)"
     rf"(?: (?:in|as|under|with|via|by|on|at|the|our|also)){{0,2}} {_KEY}"
-    rf"|(?:见|详见|参见|参考|根据|依据|在|按|关联|对应|记录于|登记为|提了)\s?{_KEY}"
+    rf"|\b(?i:jira|youtrack|redmine|bugzilla|azure devops|servicenow|zendesk|clickup|shortcut|tapd|issue tracker"
+    rf"|bug tracker|backlog|sprint|kanban|tickets?)\b[^.。\n]{{0,20}}? \(?{_KEY}"
+    rf"|{_KEY}\)? (?:in|on) (?:our |the )?(?i:jira|youtrack|redmine|azure devops|servicenow|zendesk|tracker|backlog)\b"
+    rf"|(?:见|详见|参见|参考|根据|依据|在|按|关联|对应|记录于|登记为|记为|(?:提|建|开|录|报|转|立)(?:了|过|成)?"
+    rf"(?:单|工单|缺陷|需求|卡片?|[Bb][Uu][Gg]|[Ii]ssue)?(?:号|编号)?(?:是|为)?[:：（(]?|提了)\s?{_KEY}"
     rf"|{_KEY}\s?(?:中|里)?(?:已?修复|已?解决|跟踪|跟进|处理|关闭|讨论|号文件?|号规定)"
     r"|\b(?:[Dd]ocument|[Pp]olicy|[Pp]rocedure|[Gg]uideline|[Mm]emo|[Cc]ircular|[Rr]unbook|[Hh]andbook|[Mm]anual"
     r"|[Ii]nstruction)"

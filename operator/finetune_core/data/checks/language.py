@@ -231,13 +231,20 @@ _WANTED = re.compile(
 )
 """The language that an answer is asked for in."""
 _BESIDE = re.compile(
-    r"\bhow (?:do|would|can|to|should)\b|\b(?:explain|grammar|pronounc\w*|difference|word by word|literal|original"
+    r"\b(?:explain|grammar|pronounc\w*|difference|word by word|literal|original"
     r"|both|bilingual"
     r"|title|name|keep|except|comments?|code)\b|怎么|如何|语法|发音|解释(?!这)|区别|注释|双语|对照|原文|逐字|讲解"
     r"|代码|保留",
     re.IGNORECASE,
 )
 """There may then be more in the answer, in the question's language."""
+_HOW = re.compile(
+    r"\bhow (?:do|would|can|to|should)\b(?:[^.?!\n]*\b(?:say|write|spell|express|put|call|pronounce|greet|ask|answer"
+    r"|reply)\b)?",
+    re.IGNORECASE,
+)
+"""Asked before the language is named, or of words, it is a question about that language."""
+_WORDED = re.compile(r"\b(?:say|write|spell|express|put|call|pronounce|greet|ask|answer|reply)$", re.IGNORECASE)
 _ASIDE = re.compile(r"[A-Za-z][A-Za-z ,'\u2019;-]{38,}[A-Za-z][.!?:]?")
 """A sentence of English."""
 _ASIDE_WORDS = 8
@@ -303,8 +310,12 @@ def _wanted(question: str, kind: str) -> str | None:
     in_chinese = kind != "English" and ("语" in question or "文" in question)
     if not in_chinese and (kind == "Chinese" or _NAMED_WORDS.isdisjoint(telling(question))):
         return None
-    found = [_NAMES[next(filter(None, each.groups())).lower()] for each in _WANTED.finditer(question)]
-    return found[0] if len(set(found)) == 1 and not _BESIDE.search(question) else None
+    wanted = list(_WANTED.finditer(question))
+    found = {_NAMES[next(filter(None, each.groups())).lower()] for each in wanted}
+    if len(found) != 1 or _BESIDE.search(question):
+        return None
+    how = _HOW.search(question)
+    return None if how and (how.start() < wanted[0].end() or _WORDED.search(how[0])) else found.pop()
 
 
 def _english_aside(text: str) -> bool:

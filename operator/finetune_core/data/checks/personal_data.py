@@ -69,7 +69,10 @@ _CALLED = re.compile(
     r"|number to call|contact"
     r"|(?:phone|mobile|cell|contact|telephone|my|his|her) (?:number|no))\b\.?(?: (?:me|him|her|them|us|back|is"
     r"|was|on|at|under|to|number|no|or"
-    r"|the|his|my|now|directly|straight|again))*|电话|手机|手机号|座机|电话号码|致电|拨打|联系方式|联系|热线"
+    r"|the|his|my|now|directly|straight|again|privately|personally|at home|at work"
+    r"|(?-i:(?:Mr|Mrs|Ms|Miss|Dr)\.?(?: [A-Z][\w'-]+){1,2}|[A-Z][\w'-]+(?: [A-Z][\w'-]+)?(?= (?:at home|at (?:his"
+    r"|her)|privately"
+    r"|personally|on (?:his|her))))))*|电话|手机|手机号|座机|电话号码|致电|拨打|联系方式|联系|热线"
     r"|打给[他她我]|電話|手機|号码)(?:号码?)?"
     r"[^0-9A-Za-z\n]{0,4}(?:是|为|：)?[(（+ ]{0,3}([0-9][0-9() ./\u2010-\u2015-]{7,17}[0-9])(?![0-9A-Za-z]"
     r"|[.,][0-9])",

@@ -144,7 +144,7 @@ _ASSIGNED = (
 """One of them is in all that ``_ASSIGNMENT`` and ``_SAID`` find."""
 _SAID = re.compile(
     r"(?:(?:passw(?:or)?d|passphrase|passcode|pwd|\bpw)(?:\s|\s?[（(])|(?:密码|密碼|口令|授权码)\s?[（(]?)[\"'`“「]?"
-    r"(?=[A-Za-z0-9_-]{1,63}[!@#$%^&*~])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
+    r"(?=[A-Za-z0-9_-]{1,63}[!@#$%^&*~]|(?-i:[A-Z][a-z]+)[-_.][A-Za-z0-9]+[-_.]?[0-9])([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
     r"|(?:账号|帳號|账户|用户名?|user(?:name)?|login)\s?(?:/|和|and)?\s?(?:密码|密碼|口令"
     r"|pass(?:word)?)\s?(?:[:：是为]|is|are)\s?"
     r"[\w.@-]{2,40}\s?[/／|,，]\s?([A-Za-z0-9!@#$%^&*+=_~-]{8,64})(?![A-Za-z0-9/(\[]|\.[A-Za-z0-9])"
@@ -237,7 +237,11 @@ def _secret(text: str) -> str | None:
         _ADDRESS.finditer(text) if "://" in text else (),
     ):
         given = next(filter(None, found.groups()))
-        if _password(given) or (found[0].startswith("授权码") and given.isalpha() and _entropy(given) >= _MIN_ENTROPY):
+        if (
+            _password(given)
+            or _chosen(found, given)
+            or (found[0].startswith("授权码") and given.isalpha() and _entropy(given) >= _MIN_ENTROPY)
+        ):
             return "holds a password or key"
     return None
 
@@ -271,6 +275,27 @@ def _password(text: str) -> bool:
     mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
     varied = _entropy(text) >= _MIN_ENTROPY or (mixed and any(map(text.__contains__, "!@#$%^&*")))
     return mixed and varied and _meant(text) and not _GUESSABLE.search(text)
+
+
+def _chosen(found: re.Match[str], given: str) -> bool:
+    """Did somebody choose it for himself or for the house, as a word of his own with a number?"""
+    if not _OF_ONES_OWN.fullmatch(given) or not _PASSWORD.match(found[0]):
+        return False
+    around = found.string[max(0, found.start() - 30) : found.end() + 20]
+    return not (_EVERYBODYS.search(around) or _ADVISED.search(found.string))
+
+
+_OF_ONES_OWN = re.compile(
+    "(?!(?i:abc|admin|test|pass|pwd|root|user|qwer|asdf|demo|guest|aaa|xxx|your|my|name|hello|welcome|login|sample|key|code))"
+    "[A-Za-z]{2,12}[@#_!.-]?[0-9]{4,8}[!#.]?"
+)
+_PASSWORD = re.compile("pass|pwd|密|口令", re.IGNORECASE)
+_ADVISED = re.compile(
+    r"\b(?:weak|strong|avoid|never use|don't use|common|easy to guess|guessable|characters|upper ?case|letters)\b"
+    "|弱|避免|不要(?:使)?用|不安全|太简单|强度|字母|位数|大小写|常见",
+    re.IGNORECASE,
+)
+"""It is shown as one to take or not to take."""
 
 
 def _entropy(text: str) -> float:

@@ -15,6 +15,8 @@ _HOME = re.compile(
     r"|\b(?:lives?|lived|living|resid(?:es?|ed|ing)|home(?:\saddress)?|deliver(?:ed|y)?|shipp?(?:ed)?|neighbou?r"
     r"|(?i:address)\s?:"
     rf"|technician|courier|driver|visit)\b[^.\n]{{0,60}}?\b{_STREET}"
+    rf"|\b(?:[A-Z][A-Za-z]+['\u2019]s\s(?:house|home|flat|place|apartment|cottage|door)|(?:Mr|Mrs|Ms|Miss|Dr)\.?\s[A-Z][A-Za-z]+"
+    rf"|(?:parcel|package|ring|doorbell|picked\sup|collect(?:ed)?|moved)\b)[^.\n]{{0,50}}?\b{_STREET}"
 )
 _HOUSE = re.compile(
     "store|shop|office|branch|warehouse|museum|hotel|clinic|station|hospital|school|library|restaurant"
@@ -25,6 +27,7 @@ _HOUSE = re.compile(
 _HOME_WORDS = watch(
     "apartment apt flat unit lives lived living resides resided residing home deliver delivered delivery ship "
     "shipped address"
+    " house cottage mr mrs ms miss dr parcel package ring doorbell picked collect collected moved"
     " technician courier driver neighbor neighbour visit"
 )
 _HOME_IN_CHINESE = re.compile(
@@ -63,7 +66,9 @@ def whereabouts(text: str, digits: int) -> str | None:
     """What of somebody's is in a text with so many digits."""
     if text.isascii():
         told = telling(text)
-        if not _HOME_WORDS.isdisjoint(told) and any(not _HOUSE.search(found[0]) for found in _HOME.finditer(text)):
+        if not _HOME_WORDS.isdisjoint(told) and any(
+            not _HOUSE.search(text, max(0, found.start() - 40), found.end()) for found in _HOME.finditer(text)
+        ):
             return "somebody's address"
         if not _PLATE_WORDS.isdisjoint(told) and any(
             not _NOBODYS_PLATE.search(found[1]) for found in _PLATE.finditer(text)
