@@ -89,7 +89,9 @@ class _SummedCrossEntropy(torch.autograd.Function):
             slope = slope.to(part.dtype)
             if of_states is not None:
                 torch.mm(slope, matrix, out=of_states[start : start + rows])
-            if of_weight is not None:
+            if of_weight is not None and of_weight.dtype == part.dtype:
+                of_weight.addmm_(slope.t(), part)
+            elif of_weight is not None:
                 of_weight += slope.t() @ part
         return total
 

@@ -15,9 +15,9 @@ RUNTIME_BYTES = 1_200_000_000
 """CUDA context, cuBLAS workspace and kernels: 1 to 1.5 GB as reported for PyTorch on current cards; about the same
 for the resident size of torch and transformers on a CPU."""
 
-LOGITS_AT_A_TIME = 2**25
-"""Elements of the part of the logits that exists at a time: 220 rows of a vocabulary of 152,000, enough for a matrix
-product to be efficient, in 0.34 GB."""
+LOGITS_AT_A_TIME = 2**24
+"""Elements of the part of the logits that exists at a time: 110 rows of a vocabulary of 152,000, enough for a matrix
+product to be efficient, in 0.17 GB."""
 
 USABLE_SHARE = 0.95
 """Share of a card's memory that a plan may use; the rest is the allocator's slack and what this model misses."""
@@ -164,12 +164,12 @@ def _logits(shape: ModelShape, training: TrainingShape, compute: int) -> int:
 
     Hidden states of the supervised tokens and their gradient, in the compute type. Of a part of the logits: in the
     compute type, in fp32, and a temporary of their exponentials. Where the head is trained, its gradient as a whole,
-    and what a part adds to it.
+    and, where that is of another type, what a part adds to it.
     """
     tokens = training.micro_batch_size * training.supervised_tokens
     part = min(tokens, max(1, LOGITS_AT_A_TIME // shape.vocab_size)) * shape.vocab_size
     gradient = 0
     if training.method == "full":
         kept = 2 if training.master_weights == "none" else 4
-        gradient = (kept + compute) * shape.vocab_size * shape.hidden_size
+        gradient = (kept if kept == compute else kept + compute) * shape.vocab_size * shape.hidden_size
     return 2 * compute * tokens * shape.hidden_size + (compute % 4 + 8) * part + gradient

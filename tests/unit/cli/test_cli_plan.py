@@ -49,7 +49,7 @@ class TestTheAnswer:
         ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "support-bot: lora on A10" in ended.stdout
-        assert "20.3 of 20.9 GiB usable" in ended.stdout
+        assert "20.1 of 20.9 GiB usable" in ended.stdout
         assert "pod: 3 CPUs, 7.9 GiB of memory, 16.4 GiB of disk" in ended.stdout
         for reason in plan_of().reasons:
             assert reason.field in ended.stdout
