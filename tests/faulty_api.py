@@ -111,10 +111,11 @@ class FaultyApi:
         assert self._session is not None
         for site in list(self._runner.sites):
             await site.stop()
-        await asyncio.sleep(0.1)  # one may just have been taken
-        while self._open():
+        quiet = 0
+        while quiet < 5:  # one may just have been taken, and on a busy machine that takes a while to show
+            quiet = 0 if self._open() else quiet + 1
             self._abort()  # one that is only closed stays open until its other end has read everything
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
         await self._runner.cleanup()
         await self._session.close()
         await asyncio.sleep(0.1)  # TLS connections say goodbye
