@@ -59,6 +59,6 @@ def test_jobs_that_cannot_work_fail_with_their_reason_before_training(cluster: C
     assert wrong_key not in everything
 
 
-HUGE = {"cutoffLength": 512, "microBatchSize": 4096, "gradientAccumulationSteps": 1}
+HUGE = {"cutoffLength": 512, "microBatchSize": 100_000, "gradientAccumulationSteps": 1}
 """Activations that no machine of 16 GB holds."""
 IMPATIENT = {"pendingDeadlineSeconds": 20}
