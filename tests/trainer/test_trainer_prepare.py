@@ -71,6 +71,8 @@ def test_the_answer_counts_the_rows_and_the_findings(bench: Bench, messy: Path, 
     report = report_of(bench.prepare(job))
     assert (report.rows, report.used_rows, report.rejected_rows) == (33, 30, 3)
     counts = {found.code: (found.policy, found.count) for found in report.findings}
+    # "What colour is the red lamp?" "The lamp is red.": nothing that the question does not say.
+    assert counts.pop("echo")[0] == "warn"
     assert counts == {
         "unreadable-row": ("drop", 1),
         "empty-output": ("drop", 1),
