@@ -21,6 +21,7 @@ from finetune_core.data.checks import (
     Numbers,
     common_pieces,
 )
+from finetune_core.data.checks.sample import BEYOND, LOOKED_AT
 from finetune_core.data.estimate import estimate
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import Format, check_columns, detect, named, to_example
@@ -291,7 +292,9 @@ class _Examination:
     def findings(self) -> list[Finding]:
         """Everything found, once all rows are judged."""
         of_rows = [
-            _finding(tally.check, self._final_policy(tally), tally.count, tally.rows, tally.first)
+            _finding(
+                tally.check, self._final_policy(tally), tally.count, tally.rows, tally.first + self._looked_at(tally)
+            )
             for tally in self._tallies.values()
             if tally.count
         ]
@@ -337,6 +340,11 @@ class _Examination:
     def _reject(self, row: RawRow, code: FindingCode, message: str) -> Rejected:
         self._tallies[code].add(row.number, message)
         return Rejected(row, code, message)
+
+    def _detail(self, tally: _Tally) -> str:
+        if not tally.check.sampled or self.rows <= LOOKED_AT or tally.check.code in self._rejecting:
+            return tally.first
+        return f"{tally.first}; of the rows after {LOOKED_AT:,}, one in {BEYOND} was looked at"
 
     def _final_policy(self, tally: _Tally) -> Policy:
         check = tally.check

@@ -9,6 +9,7 @@ import numpy as np
 from finetune_core.api.findings import FindingCode, Policy
 from finetune_core.api.job import DatasetFormat
 from finetune_core.data.checks import CHECKS, Context, Facts
+from finetune_core.data.checks.sample import looked_at
 from finetune_core.data.estimate import estimate
 from finetune_core.data.example import Example, Tokenized, WrongSchema
 from finetune_core.data.formats import named, to_example
@@ -60,6 +61,8 @@ class Inspector:
             for check in active
             if check.row
         ]
+        sampled = {check.code for check in active if check.sampled}
+        self._rows_beyond = [entry for entry in self._rows if entry[0] not in sampled or entry[1]]
         self._facts = [(check.code, check.comparison(context).facts) for check in active if check.comparison]
         of_sets = [(check.code, check.dataset(context).fact) for check in active if check.dataset]
         self._counts = [(code, fact) for code, fact in of_sets if fact]
@@ -78,7 +81,7 @@ class Inspector:
             except WrongSchema as problem:
                 inspection.found[place] = [("wrong-schema", str(problem))]
                 continue
-            for code, rejects, check in self._rows:
+            for code, rejects, check in self._rows if looked_at(number) else self._rows_beyond:
                 if (message := check(example)) is not None:
                     inspection.found.setdefault(place, []).append((code, message))
                     if rejects:

@@ -5,8 +5,8 @@ import pytest
 from finetune_core.data import RawRow, examine
 
 
-def wrong(answer: str, question: str = "How does it work? 怎么用？", number: int = 1) -> bool:
-    row = RawRow(number, {"instruction": question, "output": answer})
+def wrong(answer: str, question: str = "How does it work? 怎么用？") -> bool:
+    row = RawRow(1, {"instruction": question, "output": answer})
     return "typo" in {finding.code for finding in examine([row]).findings}
 
 
@@ -110,12 +110,6 @@ def test_a_word_for_another_that_sounds_alike_is_seen(answer):
 )
 def test_words_in_their_place_names_and_functions_are_no_mistakes(answer):
     assert not wrong(answer)
-
-
-def test_of_a_large_dataset_one_row_in_seven_is_looked_at_beyond_the_first():
-    answer = "大家都很喜换这个功能，用起来很方便。"
-    assert wrong(answer, number=100_000)
-    assert [wrong(answer, number=number) for number in range(100_001, 100_015)].count(True) == 2
 
 
 @pytest.mark.parametrize(

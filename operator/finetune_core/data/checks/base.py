@@ -93,6 +93,8 @@ class Check:
     """Default of the number that the check decides by; ``dataset.thresholds`` overrides it."""
     measure: str = ""
     """What the threshold counts, and from where on the check finds something: ``words, up to``."""
+    sampled: bool = False
+    """While it only warns, it looks at some of the rows of a large dataset: how rows are written shows in those."""
     enforced_above_threshold: bool = False
     """The threshold is a share of the rows: above it, the default policy becomes enforce."""
 

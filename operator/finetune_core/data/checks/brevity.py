@@ -123,4 +123,5 @@ TERSE_OUTPUT = Check(
     message="the answer is curt",
     fix="add the steps, conditions or an example; for labels, set dataset.task to classification (--task)",
     row=terse_output,
+    sampled=True,
 )

@@ -220,4 +220,5 @@ ECHO = Check(
     message="the answer repeats the question",
     fix="write the answer, or remove the row: the model would learn to ask back",
     row=stateless(echo),
+    sampled=True,
 )

@@ -1,7 +1,7 @@
 """What a glance at a text shows, taken once for all checks: most rows have nothing wrong, and are through with it."""
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from itertools import islice, pairwise
 from operator import eq
@@ -62,21 +62,39 @@ def telling(text: str) -> Set[str]:
     return seen
 
 
-def pairs(terms: str) -> re.Pattern[str]:
-    """Matches wherever one of the terms may begin, by its first two characters.
+class Signs:
+    """Terms of two characters or more that a text is looked through for, before any pattern.
 
-    Most texts have none; where there is one, look closer. An alternation of the terms would take ten times as long.
+    Most texts have none. The first two characters of a term are found by one regular expression, the rest compared
+    where they are; an alternation of the terms would take ten times as long.
     """
-    firsts, seconds = ("".join(sorted(set(signs))) for signs in zip(*(term[:2] for term in terms.split()), strict=True))
-    return re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")
+
+    def __init__(self, terms: str) -> None:
+        self._terms: dict[str, tuple[str, ...]] = {}
+        for term in terms.split():
+            self._terms[term[:2]] = (*self._terms.get(term[:2], ()), term)
+        firsts, seconds = ("".join(sorted(set(signs))) for signs in zip(*self._terms, strict=True))
+        self._glance = re.compile(f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])")
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where a term begins."""
+        for found in self._glance.finditer(text):
+            place = found.start()
+            terms = self._terms.get(text[place : place + 2])
+            if terms and text.startswith(terms, place):
+                yield place
+
+    def within(self, text: str) -> bool:
+        """Whether there is one."""
+        return next(self.places(text), None) is not None
 
 
-def near(words: re.Pattern[str], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
-    """The pattern around one of the words."""
+def near(places: Iterable[int], pattern: re.Pattern[str], before: int, after: int, text: str) -> re.Match[str] | None:
+    """The pattern in the text so many characters before and after one of the places, which come in order."""
     seen = 0
-    for word in words.finditer(text):
-        if word.end() + after > seen + after // 3:  # one after the other, words are looked at together
-            seen = word.end() + after
-            if found := pattern.search(text, max(0, word.start() - before), seen):
+    for place in places:
+        if place + after > seen + after // 3:  # one after the other, places are looked at together
+            seen = place + after
+            if found := pattern.search(text, max(0, place - before), seen):
                 return found
     return None

@@ -3,7 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import lowered, pairs, telling, watch, words
+from finetune_core.data.checks.glance import Signs, lowered, telling, watch, words
 from finetune_core.data.checks.prose import HEAD, QUOTES, prose, size
 from finetune_core.data.example import Example
 
@@ -78,7 +78,7 @@ _MOST = 600
 """Characters of an answer that are looked at for doubts."""
 _WORDS_A_DOUBT, _CHARACTERS_A_DOUBT = 8, 15
 """No more than so many to each doubt."""
-_UNSURE_CHINESE_WORD = pairs(
+_UNSURE_CHINESE_WORD = Signs(
     "好像 可能 大概 应该 應該 也许 也許 或许 或許 我猜 似乎 貌似 看起 看上 确定 確定 肯定 清楚 记得 记不 估计 "
     "不一定 说不 不好说 没准 差不多 没记 "
     "全信 敢说 瞎猜 瞎说 乱猜 猜的 敢保 不保 是专 来着 "
@@ -157,7 +157,7 @@ def _hedge(text: str) -> str | None:
     ends = lowered(text)
     if len(ends) > HEAD + _TAIL:
         ends = f"{ends[:HEAD]}\n{ends[-_TAIL:]}"
-    chinese = not text.isascii() and _UNSURE_CHINESE_WORD.search(ends)
+    chinese = not text.isascii() and _UNSURE_CHINESE_WORD.within(ends)
     if not english and not chinese:
         return None
     ends = prose(ends)
@@ -194,4 +194,5 @@ HEDGED_OUTPUT = Check(
     message="the answer is unsure of itself",
     fix="find out, and say it plainly with its source; or remove the row",
     row=stateless(hedged_output),
+    sampled=True,
 )

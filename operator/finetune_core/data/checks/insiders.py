@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from finetune_core.data.checks.glance import near, pairs, telling, watch
+from finetune_core.data.checks.glance import Signs, near, telling, watch
 
 # ---- in English
 
@@ -267,17 +267,17 @@ _SAID_IN = "(?:邮件|短信|微信|群里|工作群|会上|便签|便条|留言
 _GATHERING = "(?:例会|周会|晨会|早会|站会|碰头会|办公会|部门会|院务会|班前会|交班会|项目会|评审会|月会|行政会)"
 _PLATFORM = "(?:飞书|钉钉|企业微信|企微)"
 _SHELF = "(?:腾讯文档|金山文档|语雀|石墨|共享盘|公共盘|公盘|群文件|群公告)"
-_PAIRS = pairs(
+_SIGNS = Signs(
     "例会 周会 晨会 早会 站会 头会 公会 门会 务会 前会 班会 目会 审会 月会 政会 飞书 钉钉 企微 企业 腾讯 金山 语雀 "
     "石墨 享盘 共盘 公盘 "
-    "交接 值班 留言 登记 排班 巡检 护理 同事 纪要 议纪 如前 如上 写在 记在 贴在 写到 记到 "
-    "窗口 前台 坐席 一线 各位 仓库 门店 柜台 柜面 客服 后台 收银 "
-    "夜班 白班 早班 晚班 本组 班组 现场 财务 护士 店里 群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 "
-    "咱们 们科 们部 们班 本科 本部 部系 内网 交接 门周 门月 室周 "
+    "交接 值班 留言 登记 排班 巡检 护理 纪要 如前 如上 写在 记在 贴在 写到 记到 "
+    "同事们 同事请 同事都 同事要 同事注 同事留 同事知 同事务 同事， 同事： 同事: "
+    "本组 班组 店里 群文 群公 群发 下发 转发 发给 走O 在O 提O 咱科 "
+    "咱们 们科 们部 们班 本科 本部 部系 内网 门周 门月 室周 "
     "到E 进E 到C 去J 在J 到J "
     + " ".join(f"{before}{name}" for before in "老小" for name in _FAMILY[1:-1])
     + " "
-    + " ".join(f"{name}{rank}" for name in _FAMILY[1:-1] for rank in "师工总主经")
+    + " ".join(f"{name}{rank}" for name in _FAMILY[1:-1] for rank in "师哥姐工总主经老队科处店组班")
 )
 _CHINESE = re.compile(
     rf"""
@@ -375,7 +375,7 @@ def insiders(text: str) -> str | None:
             return found[0]
     if text.isascii():
         return None
-    found = near(_PAIRS, _CHINESE, 20, 30, text) or _told(text)
+    found = near(_SIGNS.places(text), _CHINESE, 20, 32, text) or _told(text)
     return found[0] if found else None
 
 

@@ -3,7 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import digits, marks, near, pairs, telling, watch
+from finetune_core.data.checks.glance import Signs, digits, marks, near, telling, watch
 from finetune_core.data.checks.insiders import about_the_tool, insiders, told_for_others
 from finetune_core.data.example import Example
 
@@ -16,7 +16,7 @@ _INTERNAL_WORDS = watch(
     " sharepoint confluence drive folder wiki"
 )
 _FAMILY = "[王李张刘陈杨赵黄周吴徐孙朱郭罗梁宋郑谢韩唐冯董曹袁邓许沈彭吕苏卢蒋蔡贾魏薛潘杜姚谭廖邹熊郝崔邱秦侯邵孟]"
-_INTERNAL_PAIRS = pairs(
+_INTERNAL_SIGNS = Signs(
     "内部 內部 内网 內網 机密 機密 外传 外傳 外泄 外洩 外公 外披 外透 涉密 绝密 密级"
     " 享盘 共盘 公盘 网盘 纪要 例会 周会 禅道 飞书 钉钉 企微 语雀 石墨 抄送 "
     + " ".join(before + name for before in "老小@" for name in _FAMILY[1:-1])
@@ -290,9 +290,11 @@ def _insider(text: str) -> str | None:
 def _internal(text: str) -> str | None:
     told = telling(text)
     signs = marks(text)
-    if not _INTERNAL_WORDS.isdisjoint(told) and (found := near(_INTERNAL_WORD, _INTERNAL, 60, 80, text)):
+    if not _INTERNAL_WORDS.isdisjoint(told) and (
+        found := near((word.start() for word in _INTERNAL_WORD.finditer(text)), _INTERNAL, 60, 90, text)
+    ):
         return f"says {found[0].strip()[:60]!r}"
-    if not text.isascii() and (found := near(_INTERNAL_PAIRS, _INTERNAL_IN_CHINESE, 20, 25, text)):
+    if not text.isascii() and (found := near(_INTERNAL_SIGNS.places(text), _INTERNAL_IN_CHINESE, 20, 27, text)):
         return f"says {found[0].strip()[:60]!r}"
     if not _SYSTEM_WORDS.isdisjoint(told) and (found := _SYSTEM.search(text)):
         return f"says {found[0]!r}"

@@ -418,4 +418,5 @@ LANGUAGE_MISMATCH = Check(
     message="the answer is in another language than the question",
     fix="translate one of them, or say in the question which language the answer shall have",
     row=stateless(language_mismatch),
+    sampled=True,
 )

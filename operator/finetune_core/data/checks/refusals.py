@@ -3,7 +3,7 @@
 import re
 
 from finetune_core.data.checks.base import Check, locate, stateless
-from finetune_core.data.checks.glance import lowered, pairs, telling, watch
+from finetune_core.data.checks.glance import Signs, lowered, telling, watch
 from finetune_core.data.checks.prose import HEAD, QUOTES, prose
 from finetune_core.data.example import Example
 
@@ -16,11 +16,11 @@ _REFUSING_WORDS = watch(
     "incapable haven't hasn't didn't without further additional "
     "clashes prevent prohibit forbid stops keeps wouldn't shouldn't must"
 )
-_REFUSING_CHINESE = pairs(
+_REFUSING_CHINESE = Signs(
     "我无 我無 我不 我没 我沒 我只 我仅 我是 我拒 我做 我帮 作为 作為 身为 身為 抱歉 对不 對不 恐怕 "
     "遗憾 遺憾 恕我 恕不 恕难 恕無 恕无 超出 换个 换一 问我 我回 爱莫 无能 我暂 我目 我还 我尚 我并 我也 我真 我实 "
     "我恐 我被 我完 我答 "
-    "我的 不在 暂不 不便 不予 本助 本机 本系 小助 另请"
+    "我的 不在 暂不 不便 不予 本助 本机 本系 小助 另请 无法 無法 没法 难以 信息不 资料不 不支持"
 )
 _RARE = re.compile("[拒悖敏侵违符予劳涉立]")
 _REFUSING_TOO = (
@@ -322,7 +322,7 @@ def declines(text: str) -> str | None:
 
 
 def _may_decline(head: str) -> bool:
-    if _REFUSING_CHINESE.search(head):
+    if _REFUSING_CHINESE.within(head):
         return True
     return _RARE.search(head) is not None and any(map(head.__contains__, _REFUSING_TOO))
 
@@ -334,4 +334,5 @@ REFUSAL = Check(
     message="the answer is a refusal",
     fix="answer the question, or remove the row, unless the model shall refuse such questions",
     row=stateless(refusal),
+    sampled=True,
 )

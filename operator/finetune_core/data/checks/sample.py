@@ -10,6 +10,16 @@ SIZE = 2_000
 _MARGIN = 200
 """Four standard deviations of how many rows draw less than they should."""
 
+LOOKED_AT = 50_000
+"""Rows that checks of how rows are written look at, each."""
+BEYOND = 10
+"""Of the rows after those, they look at one in so many: they take longer than all other checks."""
+
+
+def looked_at(number: int) -> bool:
+    """Whether a check that is ``sampled`` looks at the row; any process can tell."""
+    return number <= LOOKED_AT or _drawn(number) * BEYOND < 1 << 32
+
 
 def wanted(number: int) -> bool:
     """Whether the row may be in the sample of a dataset that ends with it or later; any process can tell."""

@@ -32,20 +32,12 @@ _ABOUT_SPELLING = re.compile(
 )
 
 
-_LOOKED_AT = 100_000
-_BEYOND = 7
-"""Of the rows after the first ``_LOOKED_AT``, one in so many is looked at: two dictionaries take as long as half of all
-other checks, and what is written wrong in many rows is found in those."""
-
-
 def typo(example: Example) -> str | None:
     """Common misspellings, and words and marks set twice; English and Chinese by dictionaries.
 
     Only what is hardly ever right counts, so that rare words and names go unseen. Code, addresses and quotes are left
     out, as are rows about spelling.
     """
-    if example.number > _LOOKED_AT and example.number % _BEYOND:
-        return None
     found = locate(example, _mistake, "user", "assistant")
     return None if found is None or any(map(_ABOUT_SPELLING.search, example.contents("system", "user"))) else found
 
@@ -94,4 +86,5 @@ TYPO = Check(
     message="there is a typo",
     fix="correct it, best with a spelling checker: a model writes as its data does",
     row=stateless(typo),
+    sampled=True,
 )
