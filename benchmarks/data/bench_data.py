@@ -63,7 +63,7 @@ def measure(path: Path) -> tuple[float, float, dict[str, int]]:
             while not done.wait(0.2):
                 peak[0] = max(peak[0], sum(map(resident, family(process.pid))))
 
-        watcher = threading.Thread(target=watch)
+        watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         assert process.stdout is not None
         report = json.load(process.stdout)

@@ -253,7 +253,7 @@ class _Examination:
         self._comparisons = [(check.code, check.comparison(context)) for check in active if check.comparison]
         self._token_checks = [(check.code, check.tokens(context)) for check in active if check.tokens]
         self._set_checks = [(check, check.dataset(context)) for check in active if check.dataset]
-        self._adding = [(check.code, set_check.add) for check, set_check in self._set_checks if set_check.add]
+        self._adding = {check.code: set_check.add for check, set_check in self._set_checks if set_check.add}
 
     def judge(self, chunk: Chunk, inspection: Inspection) -> Iterator[Kept | Rejected]:
         """What becomes of each row of the chunk."""
@@ -282,9 +282,8 @@ class _Examination:
                 continue
             for code, message in warnings:
                 self._tallies[code].add(row.number, message)
-            for code, add in self._adding:
-                if (fact := inspection.counted[code][place]) is not None:
-                    add(fact)
+            for code, fact in inspection.counted.get(place, ()):
+                self._adding[code](fact)
             self.used_rows += 1
             self.unlocated_answers += tokens.unlocated
             yield Kept(row, tokens, like.get(place, 0), self._read)
@@ -292,9 +291,7 @@ class _Examination:
     def findings(self) -> list[Finding]:
         """Everything found, once all rows are judged."""
         of_rows = [
-            _finding(
-                tally.check, self._final_policy(tally), tally.count, tally.rows, tally.first + self._looked_at(tally)
-            )
+            _finding(tally.check, self._final_policy(tally), tally.count, tally.rows, self._detail(tally))
             for tally in self._tallies.values()
             if tally.count
         ]

@@ -32,8 +32,8 @@ class Inspection:
     """By the row's place in the chunk: what is wrong with it, up to the first that rejects it."""
     compared: dict[FindingCode, Facts] = field(default_factory=dict)
     """``Comparison.facts`` of the rows."""
-    counted: dict[FindingCode, list[Any]] = field(default_factory=dict)
-    """``SetCheck.fact`` of each row."""
+    counted: dict[int, list[tuple[FindingCode, Any]]] = field(default_factory=dict)
+    """By the row's place: each ``SetCheck.fact`` that is one."""
     tokens: list[Tokenized | str | None] = field(default_factory=list)
     """Of each row, or why the chat template does not accept it; None where a check of the row alone rejects it."""
 
@@ -93,8 +93,10 @@ class Inspector:
             facts = facts_of([examples[place] for place in read])
             inspection.compared[code] = np.zeros((len(rows), *facts.shape[1:]), np.uint64)
             inspection.compared[code][read] = facts
-        for code, count in self._counts:
-            inspection.counted[code] = [count(example) if example.number else None for example in examples]
+        for code, fact_of in self._counts:
+            for place in read:
+                if (fact := fact_of(examples[place])) is not None:
+                    inspection.counted.setdefault(place, []).append((code, fact))
         return inspection
 
     def _tokenized(self, example: Example) -> Tokenized | str:

@@ -47,15 +47,15 @@ def rows(*special: RawRow, total: int = 100) -> list[RawRow]:
 
 def test_of_a_large_dataset_some_rows_tell_how_all_are_written():
     slip = "大家都很喜换这个功能，用起来很方便。"
-    beyond = [alpaca(number, answer=f"{number}{slip}") for number in range(50_001, 51_001)]
-    good = rows(total=50_000)
+    beyond = [alpaca(number, answer=f"{number}{slip}") for number in range(20_001, 22_001)]
+    good = rows(total=20_000)
     quality = {code: "ignore" for code in FINDING_CODES if code != "typo"}
     (typo,) = examine([*good, *beyond], Rules(quality=quality)).findings
     assert 90 <= typo.count <= 110
-    assert "of the rows after 50,000, one in 10 was looked at" in typo.message
+    assert "of the rows after 20,000, one in 20 was looked at" in typo.message
 
     (typo,) = examine([*good, *beyond], Rules(quality={**quality, "typo": "drop"})).findings
-    assert typo.count == 1_000
+    assert typo.count == 2_000
     assert "looked at" not in typo.message
 
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
-from itertools import islice, pairwise
-from operator import eq
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
@@ -54,12 +52,8 @@ def words(text: str) -> list[bytes]:
 
 @_REMEMBERED
 def telling(text: str) -> Set[str]:
-    """The words in it that any check watches for, in small letters; "the the" too, for any word said twice in a row."""
-    told = words(text)
-    seen = set(filter(None, map(_watched.get, told)))
-    if any(map(eq, told, islice(told, 1, None))):
-        seen.update(f"{word} {word}" for word in (one.decode() for one, after in pairwise(told) if one == after))
-    return seen
+    """The words in it that any check watches for, in small letters."""
+    return set(filter(None, map(_watched.get, words(text))))
 
 
 class Signs:

@@ -10,9 +10,9 @@ SIZE = 2_000
 _MARGIN = 200
 """Four standard deviations of how many rows draw less than they should."""
 
-LOOKED_AT = 50_000
+LOOKED_AT = 20_000
 """Rows that checks of how rows are written look at, each."""
-BEYOND = 10
+BEYOND = 20
 """Of the rows after those, they look at one in so many: they take longer than all other checks."""
 
 

@@ -1,17 +1,16 @@
 """Words that are written wrong."""
 
 import re
+from itertools import pairwise
 
 from finetune_core.data.checks.base import Check, locate, stateless
 from finetune_core.data.checks.chinese_spelling import misspellings
 from finetune_core.data.checks.english_spelling import confused, misspelled
-from finetune_core.data.checks.glance import telling, watch
+from finetune_core.data.checks.glance import telling, watch, words
 from finetune_core.data.checks.prose import prose
 from finetune_core.data.example import Example
 
-_TWICE = frozenset(
-    f"{word} {word}" for word in ("the", "a", "an", "of", "to", "and", "for", "with", "from", "at", "be", "are", "your")
-)
+_TWICE = frozenset(b"the a an of to and for with from at be are your".split())
 """Said twice in a row only by mistake, unlike "had had", "that that" or "log in in the app"."""
 
 _ENGLISH = watch(
@@ -60,7 +59,7 @@ def _english_mistake(text: str) -> str | None:
     told = telling(text)
     if not told:
         return None
-    wrong = told & _TWICE
+    wrong = {f"{word.decode()} {word.decode()}" for word, after in pairwise(words(text)) if word == after in _TWICE}
     if not told.isdisjoint(_ENGLISH):
         wrong |= misspelled(text)
     own = prose(text) if wrong else ""
