@@ -47,6 +47,8 @@ def attend(
     Returns:
         (1, tokens, heads, head dimension), and no scores.
     """
+    # With fp32 weights the rotation of positions makes queries and keys fp32, whatever is computed in.
+    query, key = query.to(value.dtype), key.to(value.dtype)
     if _has_flash_kernel(query):
         window = -1 if sliding_window is None else sliding_window - 1
         flat = [states[0].transpose(0, 1) for states in (query, key, value)]  # (tokens, heads, head dimension) each
@@ -70,6 +72,10 @@ def _of_one_row(query: Tensor, key: Tensor, value: Tensor, scaling: float | None
         whole = torch.ones(query.shape[2], query.shape[2], dtype=torch.bool, device=query.device)
         mask = whole.tril().triu(1 - window)
     grouped = key.shape[1] < query.shape[1]
+    if grouped and query.is_cuda:
+        # Before Ampere torch has no kernel for grouped heads, and would keep every score.
+        key, value = (states.repeat_interleave(query.shape[1] // states.shape[1], dim=1) for states in (key, value))
+        grouped = False
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
     )

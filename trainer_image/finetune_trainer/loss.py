@@ -98,7 +98,9 @@ class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """All three were known by then; they are scaled in place, since they are large and asked for once."""
-        return *(None if gradient is None else gradient.mul_(slope) for gradient in ctx.gradients), None
+        gradients = ctx.gradients
+        ctx.gradients = ()  # the head's, which is as large as the head, is not to last until backward has ended
+        return *(None if gradient is None else gradient.mul_(slope) for gradient in gradients), None
 
 
 @torch.no_grad()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from finetune_core.api.plan import Memory
 from finetune_core.contract import ModelShape
-from finetune_core.planning.memory import USABLE_SHARE, TrainingShape, predict
+from finetune_core.planning.memory import USABLE_SHARE, predict
+from finetune_core.planning.training_shape import TrainingShape
 
 SATURATION_TOKENS = 1024
 """Tokens per forward pass at which a card reaches about half of its speed: below, kernels wait for the launch."""

@@ -10,9 +10,10 @@ from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning import hyperparameters as defaults
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.learning_rate import learning_rate
-from finetune_core.planning.memory import TrainingShape, adapter_parameters
+from finetune_core.planning.memory import adapter_parameters
 from finetune_core.planning.methods import floor_bytes
 from finetune_core.planning.search import Fit, search
+from finetune_core.planning.training_shape import TrainingShape
 
 Value = TypeVar("Value")
 

@@ -10,8 +10,9 @@ from jobs import card, data_of, job, plan_of, shape_of
 
 from finetune_core.api.plan import Plan, ResolvedHyperparameters, ResolvedLora, ResolvedQuantization
 from finetune_core.planning import find_gpu, infeasible_line, step_down
-from finetune_core.planning.memory import RUNTIME_BYTES, TrainingShape, predict
+from finetune_core.planning.memory import RUNTIME_BYTES, predict
 from finetune_core.planning.methods import METHODS, floor_bytes
+from finetune_core.planning.training_shape import TrainingShape
 
 GIB = 2**30
 MODELS = [f"hf://Qwen/Qwen2.5-{size}-Instruct" for size in ("0.5B", "1.5B", "7B", "32B")]

@@ -12,11 +12,11 @@ from finetune_core.api.plan import MemoryParts, ResolvedLora, ResolvedQuantizati
 from finetune_core.planning.memory import (
     LOGITS_AT_A_TIME,
     RUNTIME_BYTES,
-    TrainingShape,
     adapter_parameters,
     predict,
     quantized_bytes_per_parameter,
 )
+from finetune_core.planning.training_shape import TrainingShape
 
 QWEN_7B = shape_of("hf://Qwen/Qwen2.5-7B-Instruct")
 MODELS = [QWEN_7B, shape_of("hf://Qwen/Qwen3-0.6B"), shape_of("hf://TinyLlama/TinyLlama-1.1B-Chat-v1.0")]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from jobs import GIB, shape_of
 
 from finetune_core.api.plan import ResolvedLora
-from finetune_core.planning.memory import TrainingShape
 from finetune_core.planning.search import Fit, search
+from finetune_core.planning.training_shape import TrainingShape
 
 MODEL = shape_of("hf://Qwen/Qwen2.5-1.5B-Instruct")
 BASE = TrainingShape(

@@ -1,0 +1,198 @@
+"""What a step of the trainer takes, counted tensor by tensor on a processor, for models of any size.
+
+    python benchmarks/memory/simulate.py        # prints the table of predicted and counted bytes in Markdown
+
+The trainer's own model, adapters, loss and attention run forward and backward on tensors that have a shape and no
+content (torch's FakeTensorMode), and every storage is counted from its making to its end. That is what torch's
+allocator would be asked for on a card; it takes a few seconds a case and no memory. Two things are as on a card and not
+as on a processor: dropout's mask is one byte an element, and attention is one kernel.
+
+Not counted: 4-bit weights (bitsandbytes has none without content), what kernels take within themselves, the
+allocator's slack, and the CUDA context. ``bench_memory.py`` measures those on a card.
+"""
+
+import statistics
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from unittest import mock
+
+import torch
+from cases import TINY, grid
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_iter
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from finetune_core.api.plan import ResolvedLora
+from finetune_core.contract import ModelShape
+from finetune_core.planning.memory import predict
+from finetune_core.planning.training_shape import TrainingShape
+from finetune_trainer import attention
+from finetune_trainer.loss import WithLoss
+from finetune_trainer.model import DTYPES
+from finetune_trainer.rows import MicroBatch
+
+
+def count(shape: ModelShape, training: TrainingShape) -> int:
+    """Most bytes that a forward and backward pass takes beyond weights, gradients and optimizer states."""
+    live = _Live()
+    model = _without_content(shape, training)
+    compute = DTYPES[training.precision]
+    autocast = training.precision != "fp32" and training.master_weights != "none"
+    with FakeTensorMode(allow_non_fake_inputs=True), _as_on_a_card(), live:
+        _fill(model)
+        with_loss = WithLoss(model)
+        batch = _batch(training)
+        for _ in range(2):  # the second meets gradients that are there
+            live.peak = start = live.bytes
+            with torch.autocast("cpu", compute) if autocast else nullcontext():
+                loss = with_loss(batch)
+            loss.backward()
+            del loss
+    return live.peak - start
+
+
+class _Live(TorchDispatchMode):
+    """Bytes of the storages that exist, and the most there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_iter(made):
+            if isinstance(tensor, Tensor):
+                self._see(tensor.untyped_storage())
+        return made
+
+    def _see(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.bytes += size
+        self.peak = max(self.peak, self.bytes)
+        weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.bytes -= size
+
+
+def _without_content(shape: ModelShape, training: TrainingShape) -> nn.Module:
+    """The model as ``finetune_trainer.model`` makes it, on no device."""
+    config = AutoConfig.for_model(
+        shape.model_type,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_layers,
+        num_attention_heads=shape.num_heads,
+        num_key_value_heads=shape.num_kv_heads,
+        head_dim=shape.head_dim,
+        vocab_size=shape.vocab_size,
+        tie_word_embeddings=shape.tied_embeddings,
+    )
+    dtype = torch.float32 if training.master_weights == "fp32" else DTYPES[training.precision]
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention.ROW_BY_ROW)
+    if training.activation_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    if training.lora is None:
+        return model
+    model.requires_grad_(False)
+    adapters = LoraConfig(
+        r=training.lora.rank,
+        lora_alpha=training.lora.alpha,
+        lora_dropout=training.lora.dropout,
+        target_modules=list(shape.linear_shapes) if training.lora.all_linear else training.lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapters)
+
+
+def _fill(model: nn.Module) -> None:
+    """Tensors without content in place of those without a device."""
+    made: dict[nn.Parameter, nn.Parameter] = {}
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter not in made:
+                tensor = torch.empty(parameter.shape, dtype=parameter.dtype)
+                made[parameter] = nn.Parameter(tensor, requires_grad=parameter.requires_grad)
+            setattr(module, name, made[parameter])
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
+
+
+def _batch(training: TrainingShape) -> MicroBatch:
+    rows, length = training.micro_batch_size, training.row_tokens
+    supervised = rows * training.supervised_tokens
+    return MicroBatch(
+        input_ids=torch.zeros(1, rows * length, dtype=torch.long),
+        position_ids=torch.zeros(1, rows * length, dtype=torch.long),
+        starts=torch.zeros(rows + 1, dtype=torch.int32),
+        lengths=[length] * rows,
+        predicting=torch.zeros(supervised, dtype=torch.long),
+        targets=torch.zeros(supervised, dtype=torch.long),
+    )
+
+
+@contextmanager
+def _as_on_a_card() -> Iterator[None]:
+    """Dropout and attention as they are there."""
+
+    def dropout(states: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        return torch.native_dropout(states, p, training)[0] if training and p else states
+
+    kernel: Callable[[Tensor], bool] = lambda query: query.dtype != torch.float32  # noqa: E731
+    with (
+        mock.patch("torch.nn.functional.dropout", dropout),
+        mock.patch.object(attention, "_has_flash_kernel", kernel),
+    ):
+        yield
+
+
+def main() -> None:
+    """Print the table."""
+    print("| model | method | rows x tokens | supervised | activations | predicted | counted | error |")
+    print("|---|---|---|--:|---|--:|--:|--:|")
+    errors = []
+    for case in grid():
+        if case.method == "qlora" or case.shape is TINY:
+            continue
+        training = TrainingShape(
+            method=case.method,
+            micro_batch_size=case.micro_batch_size,
+            row_tokens=case.row_tokens,
+            supervised_tokens=case.supervised_tokens,
+            precision="bf16",
+            activation_checkpointing=case.activation_checkpointing,
+            master_weights=case.master_weights,
+            lora=ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"])
+            if case.method == "lora"
+            else None,
+        )
+        parts = predict(case.shape, training)
+        states = parts.weights + parts.adapters + parts.gradients + parts.optimizer
+        counted = count(case.shape, training) + states
+        predicted = parts.total() - parts.runtime
+        errors.append(predicted / counted - 1)
+        print(
+            f"| {case.model.rpartition('/')[2].removesuffix('-Instruct')} | {case.label} "
+            f"| {case.micro_batch_size} x {case.row_tokens} | {case.supervised_tokens} "
+            f"| {'recomputed' if case.activation_checkpointing else 'kept'} | {predicted / 2**30:.2f} "
+            f"| {counted / 2**30:.2f} | {errors[-1]:+.1%} |",
+            flush=True,
+        )
+    sizes = [abs(error) for error in errors]
+    print(f"\n{len(errors)} cases: median error {statistics.median(sizes):.1%}, largest {max(sizes):.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the layers take of a card while they run, in bytes a token.
+
+The tensors are those that torch's autograd keeps of transformers' layers and PEFT's adapters as they are written; the
+form follows Korthikanti et al. 2022 (arXiv:2205.05198), section 4. ``benchmarks/memory/simulate.py`` counts them in a
+step of our trainer, for any model and without a card, and tests hold this file to what it counts. Below, h is the
+hidden size, i the inner one, q and kv are the widths of queries and keys, and c is the compute type's size.
+"""
+
+from finetune_core.api.plan import ResolvedLora
+from finetune_core.contract import ModelShape
+from finetune_core.planning.training_shape import TrainingShape
+
+_FP32 = 4
+_LOG_SUM = 4
+"""Attention keeps the logarithm of each head's sum, in fp32."""
+_FP32_NORMALISED = ("gemma", "gemma3_text")
+"""Gemma's norms multiply by their weight before they go back to 16 bit."""
+
+
+def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
+    """Kept from a layer's forward pass to its backward pass.
+
+    Each norm keeps its input in fp32, and where its weight is trained the normalised input. Attention keeps queries,
+    keys, values and its output; the MLP gate, up and the activation. A linear that is trained keeps its input, a frozen
+    one nothing; its adapter keeps the input after dropout, and dropout's mask.
+    """
+    compute = training.compute_bytes
+    queries, keys = _widths(shape)
+    normed = shape.norms_per_layer * shape.hidden_size
+    normed_heads = queries + keys if shape.qk_norm else 0
+    kept = _FP32 * (normed + normed_heads) + _LOG_SUM * shape.num_heads
+    kept += compute * (2 * queries + 2 * keys + (3 if shape.gated_mlp else 2) * shape.intermediate_size)
+    if not training.varlen_attention:
+        kept += compute * (2 * (queries - keys) + queries)  # keys and values of every head, and the rows put together
+    if training.lora is not None:
+        inputs = sum(rows for rows, _ in targeted(shape, training.lora).values())
+        return kept + inputs * (compute + (1 if training.lora.dropout else 0))
+    if shape.model_type in _FP32_NORMALISED:
+        kept += _FP32 * (normed + normed_heads)
+    else:
+        kept += training.stream_bytes * normed + compute * normed_heads
+    # q, k, v have one input, and gate, up; autocast of fp32 makes a copy for each linear.
+    inputs = 5 if training.stream_bytes > compute else 2
+    return kept + compute * (inputs * shape.hidden_size + (shape.intermediate_size if shape.gated_mlp else 0))
+
+
+def kept_by_the_last_norm(shape: ModelShape, training: TrainingShape) -> int:
+    """Kept once: the input in fp32 and the output of the norm before the head, and what the first layer was given."""
+    stream = training.stream_bytes
+    of_norm = stream if stream == _FP32 else _FP32 + stream
+    return shape.hidden_size * (of_norm + stream + (stream if training.method == "full" else 0))
+
+
+def passing_forward(shape: ModelShape, training: TrainingShape) -> int:
+    """Most that a layer's forward pass takes beyond what is kept: the input of the MLP's last linear, and its casts."""
+    hidden = shape.hidden_size * training.compute_bytes
+    return max(4 * hidden, _of_last_linear(shape, training) + (0 if training.lora else hidden))
+
+
+def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
+    """Most that a layer's backward pass takes beyond what is kept: gradients within the MLP, and of its input."""
+    compute, hidden = training.compute_bytes, shape.hidden_size
+    if training.lora is None:
+        return training.stream_bytes * hidden + 2 * compute * shape.intermediate_size
+    if "down_proj" not in targeted(shape, training.lora):
+        return compute * (hidden + 3 * shape.intermediate_size)
+    return compute * 5 * hidden + _of_last_linear(shape, training)
+
+
+def _of_last_linear(shape: ModelShape, training: TrainingShape) -> int:
+    """Its input; PEFT's adapter casts that to fp32, and dropout makes another of it."""
+    compute = training.compute_bytes
+    casts = 0
+    if training.lora is not None and "down_proj" in targeted(shape, training.lora) and compute < _FP32:
+        casts = 2 * _FP32 if training.lora.dropout else _FP32
+    return (compute + casts) * shape.intermediate_size
+
+
+def targeted(shape: ModelShape, lora: ResolvedLora) -> dict[str, tuple[int, int]]:
+    """(in, out) features of each linear of a layer that has an adapter, by its name."""
+    linears = shape.linear_shapes
+    return linears if lora.all_linear else {name: linears[name] for name in linears if name in lora.target_modules}
+
+
+def _widths(shape: ModelShape) -> tuple[int, int]:
+    return shape.num_heads * shape.head_dim, shape.num_kv_heads * shape.head_dim
