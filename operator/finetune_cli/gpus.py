@@ -1,6 +1,7 @@
 """``ftj gpus``: the catalogue of cards."""
 
 import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -58,14 +59,20 @@ def _as_table() -> Table:
             "yes" if gpu.bf16 else "no",
             _capability(gpu),
             f"{gpu.price_per_hour:.2f}",
-            _some(gpu.aliases),
+            _another_name(gpu),
         )
     return table
 
 
-def _some(aliases: tuple[str, ...]) -> str:
-    """The first alias, and how many more there are: the table is to fit a terminal of 80 columns."""
-    return f"{aliases[0]} +{len(aliases) - 1}" if len(aliases) > 1 else "".join(aliases)
+def _another_name(gpu: Gpu) -> str:
+    """The shortest other name, and how many more there are: the table is to fit a terminal of 80 columns.
+
+    The maker's name before it and case make no difference, so they make no other name.
+    """
+    bare = [re.sub(r"^(NVIDIA-)?(GeForce-)?", "", alias, flags=re.IGNORECASE) for alias in reversed(gpu.aliases)]
+    others = {name.lower(): name for name in bare if name.lower() != gpu.name.lower()}
+    shortest, more = min(others.values(), key=len, default=""), len(others) - 1
+    return f"{shortest} +{more}" if more > 0 else shortest
 
 
 def _capability(gpu: Gpu) -> str:

@@ -90,8 +90,8 @@ def _other_gpus(
 ) -> Iterator[tuple[float, Alternative]]:
     found = 0
     for gpu in sorted(catalogue(), key=lambda gpu: (gpu.price_per_hour, gpu.memory_bytes)):
-        if gpu.is_cpu or found == MOST_GPUS:
-            continue
+        if gpu.is_cpu or gpu.is_slice or found == MOST_GPUS:
+            continue  # few clusters have slices, and theirs are cut their own way
         answer = decide(spec, shape, data, gpu)
         if answer.feasible:
             found += 1

@@ -16,8 +16,12 @@ from finetune_core.api.base import ApiModel
 from finetune_core.api.yaml import load_yaml
 from finetune_core.errors import InvalidSpec
 
-_LABEL_KEYS = {"product": "nvidia.com/gpu.product", "gke": "cloud.google.com/gke-accelerator"}
 _NVIDIA = "nvidia.com/gpu"
+_LABEL_KEYS = {
+    "gke": ("cloud.google.com/gke-accelerator",),
+    "eks": ("karpenter.k8s.aws/instance-gpu-name", "eks.amazonaws.com/instance-gpu-name"),
+    "aks": ("karpenter.azure.com/sku-gpu-name",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,7 @@ class _Entry(ApiModel):
     bandwidth_gbs: Annotated[float, Field(alias="bandwidthGBs", gt=0)]
     price_per_hour: Annotated[float, Field(ge=0)]
     labels: dict[str, list[str]] = Field(default_factory=dict)
-    """``product``, ``gke``, or the whole key of a label."""
+    """``product``, ``gke``, ``eks``, ``aks``, or the whole key of a label."""
     aliases: list[str] = Field(default_factory=list)
     resource_name: str = _NVIDIA
     """A MIG slice has one of its own."""
@@ -143,7 +147,8 @@ def _read(content: Any) -> Gpu:
     entry = _Entry.model_validate(content)
     capability = entry.compute_capability
     major, minor = capability.split(".") if capability else (0, 0)
-    labels = {_LABEL_KEYS.get(kind, kind): tuple(values) for kind, values in entry.labels.items()}
+    keys = _LABEL_KEYS | {"product": (f"{entry.resource_name}.product",)}
+    labels = {key: tuple(values) for kind, values in entry.labels.items() for key in keys.get(kind, (kind,))}
     return Gpu(
         name=entry.name,
         memory_bytes=round(entry.memory_gib * 2**30),
@@ -151,7 +156,7 @@ def _read(content: Any) -> Gpu:
         bf16=entry.bf16,
         tflops=entry.tflops16,
         bandwidth=entry.bandwidth_gbs,
-        aliases=(*chain.from_iterable(labels.values()), *entry.aliases),
+        aliases=tuple(dict.fromkeys([*chain.from_iterable(labels.values()), *entry.aliases])),
         price_per_hour=entry.price_per_hour,
         resource_name=entry.resource_name if capability else None,
         node_labels=labels,
@@ -169,9 +174,13 @@ def _by_key() -> dict[str, Gpu]:
 
 
 def _nearest(name: str) -> list[str]:
-    """Up to four cards that were perhaps meant: those whose name says more (A100), else those spelled alike."""
+    """Up to four cards that were perhaps meant: those whose name says more (A100), else those spelled alike.
+
+    Slices are named where the name can mean nothing else: there are many of each card.
+    """
     key = _key(name)
     known = _by_key()
     longer = [other for other in known if len(key) > 1 and key in other]
-    alike = longer or difflib.get_close_matches(key[:64], known, n=3)
+    whole = [other for other in longer if not known[other].is_slice]
+    alike = whole or longer or difflib.get_close_matches(key[:64], known, n=3, cutoff=0.7)
     return list(dict.fromkeys(known[other].name for other in alike))[:4]

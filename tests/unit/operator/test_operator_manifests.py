@@ -196,6 +196,17 @@ def test_a_card_is_found_by_any_clouds_label() -> None:
     assert gke == {"key": "cloud.google.com/gke-accelerator", "operator": "In", "values": ["nvidia-tesla-a100"]}
 
 
+def test_a_slice_is_asked_for_by_its_own_resource_on_nodes_that_are_cut_so() -> None:
+    manifest = made("train", "gpu.type=A100-80GB-3g.40gb")
+    limits = container_of(manifest)["resources"]["limits"]
+    assert {name: limit for name, limit in limits.items() if "/" in name} == {"nvidia.com/mig-3g.40gb": "1"}
+    required = pod_of(manifest)["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (term,) = required["nodeSelectorTerms"]
+    (product,) = term["matchExpressions"]
+    assert product["key"] == "nvidia.com/mig-3g.40gb.product"
+    assert "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb" in product["values"]
+
+
 @pytest.mark.parametrize("gpu", [gpu.name for gpu in catalogue() if gpu.node_labels or gpu.is_cpu])
 def test_no_affinity_is_empty(gpu: str) -> None:
     parent = Parent("team-a", NAME, UID, {}, job(f"gpu.type={gpu}").spec)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from jobs import plan_of
 
 from finetune_core.errors import InvalidSpec
 from finetune_core.planning import add_gpus, catalogue, find_gpu
@@ -16,7 +17,7 @@ MIG = """
   tflops16: 134
   bandwidthGBs: 1020
   pricePerHour: 0.6
-  labels: {nvidia.com/gpu.product: [NVIDIA-A100-SXM4-80GB-MIG-3g.40gb]}
+  labels: {product: [NVIDIA-A100-SXM4-80GB-MIG-3g.40gb], example.com/gpu: [half-a100]}
   aliases: [half an A100]
   resourceName: nvidia.com/mig-3g.40gb
 """
@@ -34,7 +35,10 @@ def test_an_added_card_is_found_by_all_its_names() -> None:
     card = find_gpu("a100_3g.40gb")
     assert card is find_gpu("Half an A100") is find_gpu("NVIDIA-A100-SXM4-80GB-MIG-3g.40gb")
     assert card.resource_name == "nvidia.com/mig-3g.40gb"
-    assert card.node_labels == {"nvidia.com/gpu.product": ("NVIDIA-A100-SXM4-80GB-MIG-3g.40gb",)}
+    assert card.node_labels == {
+        "nvidia.com/mig-3g.40gb.product": ("NVIDIA-A100-SXM4-80GB-MIG-3g.40gb",),
+        "example.com/gpu": ("half-a100",),
+    }
     assert card in catalogue()
 
 
@@ -43,6 +47,14 @@ def test_a_known_card_can_have_another_price() -> None:
     add_gpus(MIG.replace("A100-3g.40gb", "A10", 1).replace("0.6", "0.01"))
     assert find_gpu("A10").price_per_hour == 0.01
     assert len(catalogue()) == before
+
+
+@pytest.mark.parametrize(("kind", "named"), [("nvidia.com/mig-3g.40gb", False), ("nvidia.com/gpu", True)])
+def test_a_slice_is_no_alternative_however_cheap(kind: str, named: bool) -> None:
+    add_gpus(MIG.replace("nvidia.com/mig-3g.40gb", kind).replace("0.6", "0.01"))
+    changes = [alternative.change for alternative in plan_of("gpu.type=RTX-3070").alternatives]
+    assert ("gpu.type=A100-3g.40gb" in changes) == named
+    assert len([change for change in changes if change.startswith("gpu.type=")]) == 3
 
 
 @pytest.mark.parametrize(
