@@ -27,7 +27,6 @@ from finetune_core.data import (
     Rejected,
     Rules,
     Tokenized,
-    advice,
     available_processes,
     examine,
     exchange_digest,
@@ -36,6 +35,7 @@ from finetune_core.data import (
 )
 from finetune_core.data.workers import Workers
 from finetune_core.errors import DatasetRefused, InvalidSpec
+from finetune_core.sufficiency import advice
 
 _ROWS_SHOWN = 8
 _BAR_FROM_BYTES = 8 * 2**20

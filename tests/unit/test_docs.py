@@ -1,15 +1,20 @@
 """What the documents list is what there is."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from finetune_core.api.job import Task
+from finetune_core.sufficiency import judge
 from finetune_operator.metrics import Metrics
 from finetune_operator.queue import Queue
 from finetune_operator.settings import PREFIX, Settings
 
-OPERATOR = (Path(__file__).parents[2] / "docs" / "operator.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+OPERATOR = (DOCS / "operator.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
@@ -24,3 +29,12 @@ def test_every_metric_is_described() -> None:
     names = {metric.name for metric in metrics.registry.collect()}
     assert len(names) > 20
     assert sorted(name for name in names if name not in OPERATOR) == []
+
+
+@pytest.mark.parametrize("task", get_args(Task))
+def test_the_rows_advised_are_those_that_the_checks_judge_by(task: Task) -> None:
+    advised = (DOCS / "should-i-fine-tune.md").read_text(encoding="utf-8")
+    row = re.search(rf"^\| `{task}` \| ([\d,]+)\S* \| ([\d,]+)", advised, re.MULTILINE)
+    assert row is not None
+    amount = judge(0, task)
+    assert row.groups() == (f"{amount.least:,}", f"{amount.recommended:,}")

@@ -37,7 +37,6 @@ from finetune_core.data.reading import RawRow, read_rows
 from finetune_core.data.report import DatasetReport, Finding, Piece, ShownRow
 from finetune_core.data.split import SplitRows, choose_validation
 from finetune_core.data.statistics import summarize
-from finetune_core.data.sufficiency import Sufficiency, advice
 from finetune_core.data.workers import available_processes
 
 __all__ = [
@@ -52,12 +51,10 @@ __all__ = [
     "Rules",
     "ShownRow",
     "SplitRows",
-    "Sufficiency",
     "TokenCount",
     "Tokenized",
     "ToolCall",
     "WrongSchema",
-    "advice",
     "available_processes",
     "choose_validation",
     "estimate_tokens",

@@ -29,9 +29,9 @@ from finetune_core.data.inspection import Found, Inspection, Inspector, Readable
 from finetune_core.data.reading import RawRow
 from finetune_core.data.report import DatasetReport, Finding
 from finetune_core.data.statistics import summarize
-from finetune_core.data.sufficiency import judge
 from finetune_core.data.workers import Workers
 from finetune_core.errors import InvalidSpec
+from finetune_core.sufficiency import judge
 
 _ROWS_TO_DETECT_BY = 10
 _ROWS_LISTED = 50

@@ -11,8 +11,8 @@ from finetune_core.contract.prepare import FindingCount
 from finetune_core.contract.statistics import DataStatistics
 from finetune_core.data.checks import Severity
 from finetune_core.data.reading import Encoding
-from finetune_core.data.sufficiency import Sufficiency
 from finetune_core.errors import DatasetRefused
+from finetune_core.sufficiency import Sufficiency
 
 
 class Finding(ApiModel):

@@ -91,7 +91,7 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
             merged_bytes=_merged_bytes(settings, resolved),
         ),
         reasons=[chosen, *rejected, *reasons],
-        warnings=warnings(method, resolved, settings.data, settings.gpu),
+        warnings=warnings(method, resolved, settings.spec.dataset, settings.data, settings.gpu),
     )
 
 

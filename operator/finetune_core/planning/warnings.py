@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from finetune_core.api.job import Method
+from finetune_core.api.job import Dataset, Method, ValidationFraction
 from finetune_core.api.plan import ResolvedHyperparameters, Warning
 from finetune_core.contract import DataStatistics
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.hyperparameters import truncated_rows
+from finetune_core.sufficiency import advice, judge
 
 FULL_WANTS_ROWS = 1_000
 """Full fine-tuning overfits easily (the course, section 2.1); below so many rows LoRA is the better choice."""
@@ -17,14 +18,26 @@ LEAST_COMPUTE_CAPABILITY = (7, 5)
 """PyTorch's builds for CUDA 13 leave out Volta and older (CUDA 13 release notes)."""
 
 
-def warnings(method: Method, resolved: ResolvedHyperparameters, data: DataStatistics, gpu: Gpu) -> list[Warning]:
+def warnings(
+    method: Method, resolved: ResolvedHyperparameters, dataset: Dataset, data: DataStatistics, gpu: Gpu
+) -> list[Warning]:
     """Every warning about a feasible plan."""
-    return [Warning(code=code, message=message) for code, message in _warnings(method, resolved, data, gpu)]
+    return [Warning(code=code, message=message) for code, message in _warnings(method, resolved, dataset, data, gpu)]
 
 
 def _warnings(
-    method: Method, resolved: ResolvedHyperparameters, data: DataStatistics, gpu: Gpu
+    method: Method, resolved: ResolvedHyperparameters, dataset: Dataset, data: DataStatistics, gpu: Gpu
 ) -> Iterator[tuple[str, str]]:
+    set_aside = data.validation_rows if isinstance(dataset.validation, ValidationFraction) else 0
+    rows = data.rows + set_aside
+    amount = judge(rows, dataset.task)
+    if amount.verdict == "too-few" and dataset.quality.get("too-few-samples") != "ignore":
+        task = "a task that is not named" if dataset.task is None else f"task {dataset.task}"
+        yield (
+            "too-few-samples",
+            f"{rows:,} rows are few: {task} needs {amount.least:,} at least, better {amount.recommended:,}; "
+            f"{advice(rows, dataset.task)}",
+        )
     if method == "full" and data.rows < FULL_WANTS_ROWS:
         yield (
             "full-on-few-rows",

@@ -12,14 +12,13 @@ from finetune_core.contract import LENGTH_EDGES
 from finetune_core.data import (
     Example,
     Message,
-    advice,
     choose_validation,
     estimate_tokens,
     exchange_digest,
     question_digest,
     summarize,
 )
-from finetune_core.data.sufficiency import judge
+from finetune_core.sufficiency import advice, judge
 
 
 @dataclass(frozen=True)
@@ -162,3 +161,9 @@ def test_thirty_rows_are_better_used_in_a_prompt():
     assert "few-shot prompting or retrieval" in (advice(30, "style") or "")
     assert "pilot on 50-100 core rows" in (advice(45, "style") or "")
     assert "pilot on 50-100 core rows" in (advice(120, "style") or "")
+
+
+@pytest.mark.parametrize(("task", "recommended"), [(None, "200"), ("reasoning", "5,000")])
+def test_thirty_rows_are_told_both_stages(task, recommended):
+    hint = advice(30, task) or ""
+    assert f"collect 50-100 core rows for a pilot, then add what it lacks, up to {recommended}" in hint

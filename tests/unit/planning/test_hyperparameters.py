@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs import data_of
+from jobs import data_of, job, plan_of
 
 from finetune_core.api.job import Task
 from finetune_core.contract import LENGTH_EDGES
@@ -53,6 +53,12 @@ class TestLoraRank:
     @pytest.mark.parametrize("task", [None, "classification", "style", "knowledge", "reasoning"])
     def test_is_small_where_data_is_little(self, task: Task | None) -> None:
         assert defaults.lora_rank(task, 99) == (4, "fewer than 100 rows: a small rank overfits less")
+
+    def test_of_32_and_more_is_for_those_who_ask(self) -> None:
+        settled = plan_of("hyperparameters.lora.rank=32").hyperparameters
+        assert settled is not None
+        assert settled.lora is not None
+        assert (settled.lora.rank, settled.lora.alpha) == (32, 64)
 
 
 class TestCutoffLength:
@@ -112,9 +118,15 @@ class TestSteps:
     def test_count_a_last_smaller_batch(self, count: int, passes: float, batch: int, steps: int) -> None:
         assert defaults.total_steps(count, passes, batch) == steps
 
-    @pytest.mark.parametrize(("steps", "share"), [(1, 0.1), (199, 0.1), (200, 0.05), (100_000, 0.05)])
+    @pytest.mark.parametrize(("steps", "share"), [(1, 0.1), (199, 0.1), (200, 0.05), (40_000, 0.05)])
     def test_warm_up_takes_5_to_10_percent(self, steps: int, share: float) -> None:
         assert defaults.warmup_ratio(steps)[0] == share
+
+    @pytest.mark.parametrize("steps", [40_001, 312_500, 10**6, 2**31 - 1])
+    def test_warm_up_takes_about_2000_steps_at_the_most(self, steps: int) -> None:
+        share, because = defaults.warmup_ratio(steps)
+        assert round(share * steps) == pytest.approx(2_000, rel=0.005)
+        assert "2,000 steps" in because
 
     @pytest.mark.parametrize(("steps", "every"), [(1, 1), (9, 1), (10, 1), (189, 18), (5_000, 500)])
     def test_a_run_is_evaluated_about_ten_times(self, steps: int, every: int) -> None:
@@ -123,6 +135,30 @@ class TestSteps:
     @pytest.mark.parametrize(("steps", "every"), [(1, 1), (39, 1), (40, 2), (189, 9), (200, 10), (100_000, 10)])
     def test_progress_comes_every_10_steps_or_oftener(self, steps: int, every: int) -> None:
         assert defaults.logging_steps(steps)[0] == every
+
+
+class TestFromThirtyRowsToTenMillion:
+    """The numbers of a run, by its rows."""
+
+    @pytest.mark.parametrize(
+        ("rows", "steps", "warmup", "evaluation", "logging"),
+        [
+            (30, 64, 6, 6, 3),  # 8 passes, 4 rows a step
+            (300, 76, 8, 7, 3),  # 4 passes, 16 rows a step
+            (3_000, 564, 28, 56, 10),  # 3 passes
+            (100_000, 3_125, 156, 312, 10),  # one pass, 32 rows a step
+            (10_000_000, 312_500, 2_000, 31_250, 10),
+        ],
+    )
+    def test_make_sense(self, rows: int, steps: int, warmup: int, evaluation: int, logging: int) -> None:
+        settled = plan_of(data=data_of(rows=rows)).hyperparameters
+        assert settled is not None
+        assert (settled.total_steps, settled.warmup_steps) == (steps, warmup)
+        assert (settled.evaluation_steps, settled.logging_steps) == (evaluation, logging)
+
+    def test_a_checkpoint_comes_every_100_steps_and_every_half_hour_however_slow_they_are(self) -> None:
+        checkpoints = job().spec.checkpoints
+        assert (checkpoints.every_steps, checkpoints.every_seconds, checkpoints.keep) == (100, 1_800, 3)
 
 
 class TestMicroBatchSizes:

@@ -343,8 +343,19 @@ class TestWarnings:
             ([], data_of(), set()),
             (["gpu.type=A100-80GB"], data_of(rows=1_000), set()),
             (["gpu.type=A100-80GB"], data_of(rows=999), {"full-on-few-rows"}),
-            ([], data_of(rows=4), {"few-steps"}),
-            ([], data_of(rows=5), set()),
+            ([], data_of(rows=4), {"few-steps", "too-few-samples"}),
+            ([], data_of(rows=5), {"too-few-samples"}),
+            ([], data_of(rows=49), {"too-few-samples"}),
+            ([], data_of(rows=50), set()),
+            (["dataset.task=style"], data_of(rows=49), {"too-few-samples"}),
+            (["dataset.task=style"], data_of(rows=50), set()),
+            (["dataset.task=classification"], data_of(rows=99), {"too-few-samples"}),
+            (["dataset.task=classification"], data_of(rows=100), set()),
+            (["dataset.task=knowledge"], data_of(rows=499), {"too-few-samples"}),
+            (["dataset.task=knowledge"], data_of(rows=500), set()),
+            (["dataset.task=reasoning"], data_of(rows=999), {"too-few-samples"}),
+            (["dataset.task=reasoning"], data_of(rows=1_000), set()),
+            (["dataset.quality={too-few-samples: ignore}"], data_of(rows=30), set()),
             (["hyperparameters.maxSteps=19"], data_of(), {"few-steps"}),
             (["hyperparameters.maxSteps=20"], data_of(), set()),
             (["gpu.type=V100-16GB"], data_of(), {"gpu-not-in-torch-build"}),
@@ -354,6 +365,19 @@ class TestWarnings:
     )
     def test_say_what_a_person_should_know(self, changes: list[str], data: DataStatistics, codes: set[str]) -> None:
         assert {warning.code for warning in plan_of(*changes, data=data).warnings} == codes
+
+    def test_tell_thirty_rows_of_dialogue_what_to_do_instead(self) -> None:
+        (warning,) = plan_of(data=data_of(rows=30)).warnings
+        assert warning.message == (
+            "30 rows are few: a task that is not named needs 50 at least, better 200; try few-shot prompting or "
+            "retrieval first; to train, collect 50-100 core rows for a pilot, then add what it lacks, up to 200"
+        )
+
+    def test_count_the_rows_set_aside_for_validation_as_rows_that_there_are(self) -> None:
+        data = data_of(rows=45).model_copy(update={"validation_rows": 5})
+        assert plan_of(data=data).warnings == []
+        of_its_own = "dataset.validation.uri=s3://datasets/held-out.jsonl"
+        assert [warning.code for warning in plan_of(of_its_own, data=data).warnings] == ["too-few-samples"]
 
     def test_count_the_rows_that_lose_their_end(self) -> None:
         data = data_of(tokens=400, longest=1_000).model_copy(update={"histogram": [0] * 6 + [900, 60, 30, 10]})

@@ -1,7 +1,7 @@
 """Is there enough of it?"""
 
 from finetune_core.data.checks.base import Check, Context, SetCheck
-from finetune_core.data.sufficiency import judge
+from finetune_core.sufficiency import judge
 
 
 def too_few_samples(context: Context) -> SetCheck:

@@ -1,4 +1,4 @@
-"""How much data is enough, by task."""
+"""How much data is enough, by task: what ``ftj lint`` and the plan both say."""
 
 from typing import Literal
 
@@ -47,7 +47,10 @@ def advice(rows: int, task: Task | None) -> str | None:
     if amount.verdict == "enough":
         return None
     if rows <= _FEW:
-        return "try few-shot prompting or retrieval first; to train, collect 50-100 core rows for a pilot"
+        return (
+            "try few-shot prompting or retrieval first; to train, collect 50-100 core rows for a pilot, then add what "
+            f"it lacks, up to {amount.recommended:,}"
+        )
     if amount.verdict == "least":
         return f"train a pilot on 50-100 core rows first, then add what it lacks, up to {amount.recommended:,}"
     return f"train a pilot on 50-100 core rows first, then collect {amount.least:,} at least"
