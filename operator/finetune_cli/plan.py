@@ -4,19 +4,20 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
 
 from finetune_cli.job_file import load_job
-from finetune_cli.show_plan import show_plan
+from finetune_cli.show_plan import show_all, show_plan
 from finetune_core.api import FineTuneJobSpec
 from finetune_core.api.location import FileUri, parse_uri
 from finetune_core.contract import DataStatistics, LengthPercentiles, ModelShape
 from finetune_core.errors import Infeasible, InvalidSpec
-from finetune_core.planning import find_gpu, infeasible_line, shape_from_config, shipped_shape
+from finetune_core.planning import find_gpu, infeasible_line, plans_for_all, shape_from_config, shipped_shape
 from finetune_core.planning import plan as make_plan
+from finetune_core.planning.gpus import price_note
 
 ASSUMED_ROWS = 1_000
 ASSUMED_TOKENS_PER_ROW = 512
@@ -44,22 +45,38 @@ def plan(
     tokens_per_row: Annotated[
         int | None, typer.Option("--tokens-per-row", min=1, help="Assume rows of so many tokens.")
     ] = None,
+    all_gpus: Annotated[
+        bool, typer.Option("--all-gpus", help="Plan for every card of the catalogue, the cheapest first.")
+    ] = False,
 ) -> None:
-    """Show method, settings, memory and reasons for a job. Runs nothing and needs no network."""
+    """Show method, settings, memory, time, cost and reasons for a job. Runs nothing and needs no network."""
     job = load_job(file, overrides or [])
     gpu = find_gpu(job.spec.gpu.type)
     shape = _shape(job.spec, model_config)
     data = _data(job.spec, dataset, rows, tokens_per_row)
+    if all_gpus:
+        plans = plans_for_all(job.spec, shape, data)
+        if output is Output.text:
+            show_all(job.metadata.name, plans, price_note())
+        else:
+            _print([json.loads(each.to_json()) for each in plans], output)
+        if not plans[0].feasible:
+            raise Infeasible(f"{job.spec.model.uri} does not fit any card of the catalogue as the job is")
+        return
     answer = make_plan(job.spec, shape, data, gpu)
-    match output:
-        case Output.json:
-            print(answer.to_json(indent=2))
-        case Output.yaml:
-            print(yaml.safe_dump(json.loads(answer.to_json()), sort_keys=False, allow_unicode=True), end="")
-        case Output.text:
-            show_plan(job.metadata.name, answer)
+    if output is Output.text:
+        show_plan(job.metadata.name, answer)
+    else:
+        _print(json.loads(answer.to_json()), output)
     if not answer.feasible:
         raise Infeasible(infeasible_line(job.spec, answer))
+
+
+def _print(content: Any, output: Output) -> None:
+    if output is Output.json:
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    else:
+        print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), end="")
 
 
 def _shape(spec: FineTuneJobSpec, config: Path | None) -> ModelShape:

@@ -1,12 +1,15 @@
 """A plan on a terminal."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from finetune_core.api import Plan
-from finetune_core.api.plan import Memory, PodResources
+from finetune_core.api.plan import Estimate, Memory, PodResources
+from finetune_core.planning import in_words
 
 GIB = 1024**3
 BAR_WIDTH = 48
@@ -34,6 +37,8 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
         console.print(_memory(plan.memory))
     if plan.pod is not None:
         console.print(_pod("each pod" if plan.gpu.nodes > 1 else "pod", plan.pod))
+    if plan.estimate is not None:
+        console.print(_estimate(plan.estimate))
     console.print()
     table = _table("setting", "value", "because")
     for reason in plan.reasons:
@@ -46,7 +51,9 @@ def show_plan(name: str, plan: Plan, console: Console | None = None) -> None:
 
 
 def _show_infeasible(name: str, plan: Plan, console: Console) -> None:
-    console.print(Text.assemble((name, "bold"), ": ", ("does not fit", "bold red"), f" {plan.gpu.words}"))
+    over = any(reason.field == "budget" for reason in plan.reasons)
+    why = "over the budget on" if over else "does not fit"
+    console.print(Text.assemble((name, "bold"), ": ", (why, "bold red"), f" {plan.gpu.words}"))
     console.print()
     rejected = _table("method", "why not")
     for reason in plan.reasons:
@@ -68,7 +75,7 @@ def _show_infeasible(name: str, plan: Plan, console: Console) -> None:
 def _memory(memory: Memory) -> Text:
     """A bar of the parts against the budget, and their sizes below it."""
     whole = max(memory.budget_bytes, memory.peak_bytes)
-    parts = {name: size for name, size in memory.parts.model_dump().items() if size}
+    parts = {name: size for name, size in memory.parts.model_dump().items() if size >= 0.05 * GIB}
     text = Text("  ")
     drawn = 0
     for name, size in parts.items():
@@ -88,6 +95,35 @@ def _pod(name: str, pod: PodResources) -> Text:
     """What a pod asks for, besides its cards."""
     memory, disk = (f"{size / GIB:.1f} GiB" for size in (pod.memory_bytes, pod.ephemeral_storage_bytes))
     return Text(f"  {name}: {pod.cpu} CPUs, {memory} of memory, {disk} of disk", style="dim")
+
+
+def _estimate(expected: Estimate) -> Text:
+    """How long and how much, with the words that say how well that is known."""
+    return Text(
+        f"  training: about {in_words(expected.seconds)}, {expected.gpu_hours:g} GPU hours, {_cost(expected)} "
+        f"({expected.tokens_per_second:,} tokens a second)",
+        style="dim",
+    )
+
+
+def _cost(expected: Estimate) -> str:
+    return f"{expected.cost:.2f} {expected.currency}"
+
+
+def show_all(name: str, plans: Sequence[Plan], note: str, console: Console | None = None) -> None:
+    """Print what each card would make of a job: those that can train it, the cheapest first, and those that cannot."""
+    console = console or Console()
+    console.print(Text.assemble((name, "bold"), f" on {len(plans)} GPUs"))
+    table = _table("GPU", "method", "peak", "usable", "time", "cost")
+    for plan in plans:
+        if plan.memory is not None and plan.estimate is not None:
+            peak, usable = (f"{size / GIB:.1f} GiB" for size in (plan.memory.peak_bytes, plan.memory.budget_bytes))
+            time, cost = in_words(plan.estimate.seconds), _cost(plan.estimate)
+            table.add_row(plan.gpu.words, Text(str(plan.method), style="bold green"), peak, usable, time, cost)
+    console.print(table)
+    if without := [plan.gpu.words for plan in plans if not plan.feasible]:
+        console.print(Text(f"not on: {', '.join(without)}", style="dim"))
+    console.print(Text(note, style="dim"))
 
 
 def _table(*columns: str) -> Table:

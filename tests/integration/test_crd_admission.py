@@ -90,6 +90,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "samples": {"count": 0, "prompts": ["你好", "Hello\nthere"], "maxNewTokens": 64},
         },
         "checkpoints": {"everySteps": 10, "everySeconds": 600, "keep": 2, "keepAfterSuccess": True},
+        "budget": {"maxCost": 20.5, "maxDurationSeconds": 14400},
         "failurePolicy": {
             "maxRetries": 0,
             "maxDisruptions": 0,
@@ -649,6 +650,7 @@ OTHER: Json = {
     "hyperparameters": {"lora": {"targetModules": ["o_proj"]}},
     "evaluation": {"samples": {"prompts": ["Hi"]}},
     "checkpoints": {"keep": 5},
+    "budget": {"maxCost": 5},
     "failurePolicy": {"maxRetries": 5},
     "priorityClassName": "high",
     "pod": {"labels": {"another": "label"}},

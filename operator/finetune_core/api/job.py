@@ -211,6 +211,13 @@ class Checkpoints(ApiModel):
     keep_after_success: bool = Field(default=False, description="Keep them beside the finished model.")
 
 
+class Budget(ApiModel):
+    """What training may take by its plan; a job beyond it is refused before a GPU is held."""
+
+    max_cost: Annotated[float, Field(gt=0)] | None = Field(default=None, description="In USD.")
+    max_duration_seconds: Count | None = Field(default=None, description="From the first step to the last.")
+
+
 class Output(Location):
     """Where the result goes."""
 
@@ -361,6 +368,7 @@ class FineTuneJobSpec(ApiModel):
     hyperparameters: Hyperparameters = Field(default=Hyperparameters())
     evaluation: Evaluation = Field(default=Evaluation())
     checkpoints: Checkpoints = Field(default=Checkpoints())
+    budget: Budget = Field(default=Budget())
     failure_policy: FailurePolicy = Field(default=FailurePolicy())
     suspend: bool = Field(default=False, description="Stop what runs, keeping its state; false goes on from there.")
     ttl_seconds_after_finished: Seconds | None = Field(

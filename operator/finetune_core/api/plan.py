@@ -146,6 +146,16 @@ class Alternative(ApiModel):
     because: str = Field(default="", description="Why, for people.")
 
 
+class Estimate(ApiModel):
+    """What training takes, its evaluations included; fetching the model and storing the result are not in it."""
+
+    seconds: int = Field(description="From the first step to the last.")
+    gpu_hours: float = Field(description="Over all cards.")
+    cost: float = Field(description="Of the cards, at the catalogue's prices.")
+    currency: str = Field(default="USD", description="Of the cost.")
+    tokens_per_second: int = Field(description="Over all cards.")
+
+
 class Plan(ApiModel):
     """How a job will be trained, and why; or why it cannot be, and what could."""
 
@@ -155,6 +165,7 @@ class Plan(ApiModel):
     memory: Memory | None = None
     hyperparameters: ResolvedHyperparameters | None = None
     pod: PodResources | None = None
+    estimate: Estimate | None = None
     reasons: list[Reason] = Field(default_factory=list, description="Why each value is what it is.")
     warnings: list[Warning] = Field(default_factory=list, description="What to know before the job runs.")
     alternatives: list[Alternative] = Field(default_factory=list, description="Cheapest first; only when infeasible.")

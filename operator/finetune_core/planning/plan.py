@@ -4,7 +4,8 @@ from finetune_core.api.job import FineTuneJobSpec, Method
 from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
-from finetune_core.planning.gpus import Gpu
+from finetune_core.planning.estimate import estimate, over_budget
+from finetune_core.planning.gpus import Gpu, catalogue
 from finetune_core.planning.methods import METHODS, floor_bytes
 from finetune_core.planning.pod import pod_resources
 from finetune_core.planning.search import Fit
@@ -26,6 +27,16 @@ def plan(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gp
     return answer.model_copy(update={"alternatives": alternatives(spec, shape, data, gpu, _decide)})
 
 
+def plans_for_all(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics) -> list[Plan]:
+    """The plan for every card of the catalogue: those that can train the job by cost, then the others."""
+
+    def price(answer: Plan) -> tuple[bool, float, float]:
+        expected = answer.estimate
+        return (True, 0.0, 0.0) if expected is None else (False, expected.cost, expected.seconds)
+
+    return sorted((_decide(spec, shape, data, gpu) for gpu in catalogue() if not gpu.is_cpu), key=price)
+
+
 def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu) -> Plan:
     """The plan without alternatives."""
     settings = Settings(spec, shape, data, gpu)
@@ -36,7 +47,11 @@ def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu:
         if problem or fit is None:
             rejected.append(Reason(field="method", value=method, because=problem))
             continue
-        return _feasible(method, fit, rejected, settings)
+        answer = _feasible(method, fit, rejected, settings)
+        assert answer.estimate is not None
+        if not (beyond := over_budget(spec.budget, answer.estimate)):
+            return answer
+        rejected.append(Reason(field="budget", value=method, because=beyond))
     return Plan(feasible=False, gpu=settings.planned_gpu, reasons=rejected)
 
 
@@ -74,6 +89,10 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         f"of {_gib(fit.memory.budget_bytes)} usable on {'each ' if settings.gpus > 1 else ''}{settings.gpu.name}",
     )
     resolved, reasons = settings.resolve(method, fit)
+    asked = settings.spec.gpu
+    expected = estimate(
+        settings.shape, fit.training, resolved, settings.data, settings.gpu, asked.per_node, asked.nodes
+    )
     return Plan(
         feasible=True,
         method=method,
@@ -90,8 +109,9 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
             shards=fit.training.shards,
             merged_bytes=_merged_bytes(settings, resolved),
         ),
+        estimate=expected,
         reasons=[chosen, *rejected, *reasons],
-        warnings=warnings(method, resolved, settings.spec.dataset, settings.data, settings.gpu),
+        warnings=warnings(method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu),
     )
 
 
@@ -104,7 +124,8 @@ def _merged_bytes(settings: Settings, resolved: ResolvedHyperparameters) -> int:
 
 def infeasible_line(spec: FineTuneJobSpec, answer: Plan) -> str:
     """The one line that an infeasible job ends with."""
-    what = f"{spec.model.uri} does not fit {answer.gpu.words}"
+    over = any(reason.field == "budget" for reason in answer.reasons)
+    what = f"{spec.model.uri} {'is over the budget on' if over else 'does not fit'} {answer.gpu.words}"
     if spec.method != "auto":
         what += f" with method {spec.method}"
     if not answer.alternatives:

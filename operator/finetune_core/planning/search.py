@@ -5,14 +5,10 @@ from dataclasses import dataclass, replace
 
 from finetune_core.api.plan import Memory
 from finetune_core.contract import ModelShape
+from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.memory import USABLE_SHARE, predict
+from finetune_core.planning.speed import micro_batch_seconds
 from finetune_core.planning.training_shape import TrainingShape
-
-SATURATION_TOKENS = 1024
-"""Tokens per forward pass at which a card reaches about half of its speed: below, kernels wait for the launch."""
-
-RECOMPUTE_FACTOR = 4 / 3
-"""Checkpointing repeats the forward pass: 4 thirds of the work (Chen et al. 2016, arXiv:1604.06174)."""
 
 SLOWER_BUT_SMALLER = 1.02
 """Of shapes whose predicted times are within 2 %, the one that needs less memory is taken."""
@@ -35,6 +31,7 @@ def search(
     shape: ModelShape,
     base: TrainingShape,
     *,
+    gpu: Gpu,
     usable_bytes: int,
     micro_batch_sizes: list[int],
     checkpointing: list[bool],
@@ -45,7 +42,8 @@ def search(
     Args:
         shape: the model.
         base: everything that is settled already.
-        usable_bytes: memory of one card.
+        gpu: the card, for the speed.
+        usable_bytes: memory of one card, or of a process' part of a machine.
         micro_batch_sizes: to choose from.
         checkpointing: to choose from.
         typical_tokens: length of a usual row, for the speed (the peak uses the longest).
@@ -55,8 +53,8 @@ def search(
     fitting = [fit for fit in fits if fit.fits]
     if not fitting:
         return min(fits, key=lambda fit: fit.memory.peak_bytes)
-    fastest = min(_relative_seconds(fit.training, typical_tokens) for fit in fitting)
-    near = [fit for fit in fitting if _relative_seconds(fit.training, typical_tokens) <= fastest * SLOWER_BUT_SMALLER]
+    seconds = [_seconds_of_a_row(shape, fit.training, gpu, typical_tokens) for fit in fitting]
+    near = [fit for fit, took in zip(fitting, seconds, strict=True) if took <= min(seconds) * SLOWER_BUT_SMALLER]
     return min(near, key=lambda fit: fit.memory.peak_bytes)
 
 
@@ -70,7 +68,6 @@ def _candidates(
             yield Fit(training, Memory(peak_bytes=parts.total(), budget_bytes=budget, parts=parts))
 
 
-def _relative_seconds(training: TrainingShape, typical_tokens: int) -> float:
-    """Predicted time for a row, in units of nothing: only the order matters."""
-    recompute = RECOMPUTE_FACTOR if training.activation_checkpointing else 1.0
-    return recompute * (1 + SATURATION_TOKENS / (training.micro_batch_size * max(typical_tokens, 1)))
+def _seconds_of_a_row(shape: ModelShape, training: TrainingShape, gpu: Gpu, typical_tokens: int) -> float:
+    rows = training.micro_batch_size
+    return micro_batch_seconds(shape, training, gpu, rows * max(typical_tokens, 1)) / rows

@@ -279,6 +279,7 @@ class Settings:
         return search(
             self.shape,
             base,
+            gpu=self.gpu,
             usable_bytes=self.memory_bytes,
             micro_batch_sizes=[micro] if micro else defaults.micro_batch_sizes(share),
             checkpointing=[True, False] if given.activation_checkpointing is None else [given.activation_checkpointing],

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from finetune_core.api.job import Dataset, Method, ValidationFraction
-from finetune_core.api.plan import ResolvedHyperparameters, Warning
+from finetune_core.api.plan import Estimate, ResolvedHyperparameters, Warning
 from finetune_core.contract import DataStatistics
+from finetune_core.planning.estimate import in_words
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.hyperparameters import truncated_rows
 from finetune_core.sufficiency import advice, judge
@@ -14,19 +15,33 @@ FULL_WANTS_ROWS = 1_000
 
 FEW_STEPS = 20
 
+SLOW_SECONDS = 24 * 3600
+"""A day is longer than people wait for a first result."""
+
 LEAST_COMPUTE_CAPABILITY = (7, 5)
 """PyTorch's builds for CUDA 13 leave out Volta and older (CUDA 13 release notes)."""
 
 
 def warnings(
-    method: Method, resolved: ResolvedHyperparameters, dataset: Dataset, data: DataStatistics, gpu: Gpu
+    method: Method,
+    resolved: ResolvedHyperparameters,
+    expected: Estimate,
+    dataset: Dataset,
+    data: DataStatistics,
+    gpu: Gpu,
 ) -> list[Warning]:
     """Every warning about a feasible plan."""
-    return [Warning(code=code, message=message) for code, message in _warnings(method, resolved, dataset, data, gpu)]
+    found = _warnings(method, resolved, expected, dataset, data, gpu)
+    return [Warning(code=code, message=message) for code, message in found]
 
 
 def _warnings(
-    method: Method, resolved: ResolvedHyperparameters, dataset: Dataset, data: DataStatistics, gpu: Gpu
+    method: Method,
+    resolved: ResolvedHyperparameters,
+    expected: Estimate,
+    dataset: Dataset,
+    data: DataStatistics,
+    gpu: Gpu,
 ) -> Iterator[tuple[str, str]]:
     set_aside = data.validation_rows if isinstance(dataset.validation, ValidationFraction) else 0
     rows = data.rows + set_aside
@@ -55,6 +70,12 @@ def _warnings(
             "truncated-rows",
             f"about {truncated:,} of {data.rows:,} rows are longer than the cutoff of {resolved.cutoff_length} tokens "
             "and lose their end",
+        )
+    if expected.seconds > SLOW_SECONDS:
+        yield (
+            "slow-training",
+            f"training takes about {in_words(expected.seconds)}: a faster GPU, several of them, fewer epochs or a "
+            "pilot with dataset.maxRows would be done sooner (ftj plan --all-gpus compares the cards)",
         )
     if gpu.compute_capability and gpu.compute_capability < LEAST_COMPUTE_CAPABILITY:
         yield (

@@ -84,7 +84,7 @@ class TestUnknownFields:
                 "dataset.validation={uri: s3://abc/d, secretname: x}",
                 "spec.dataset.validation.secretname: unknown field; did you mean secretName?",
             ),
-            ("spec.spec.gpu=1", "spec.spec: unknown field; known here: checkpoints, dataset,"),
+            ("spec.spec.gpu=1", "spec.spec: unknown field; known here: budget, checkpoints, dataset,"),
         ],
     )
     def test_name_the_nearest_field_or_those_there_are(self, change: str, line: str) -> None:
@@ -198,7 +198,7 @@ class TestWrongValues:
             "write hf://org/name, s3://bucket/prefix, pvc://claim/path or file:///path",
             "spec.gpu.type: null: input should be a valid string",
             "spec.hyperparameters.epochs: 0: input should be greater than 0",
-            "spec.seed: unknown field; known here: checkpoints, dataset, evaluation, failurePolicy, gpu, "
+            "spec.seed: unknown field; known here: budget, checkpoints, dataset, evaluation, failurePolicy, gpu, "
             "hyperparameters, method, model, output, pod, priorityClassName, suspend, ttlSecondsAfterFinished",
         ]
 

@@ -49,7 +49,7 @@ class TestTheAnswer:
         ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "support-bot: lora on A10" in ended.stdout
-        assert "20.1 of 20.9 GiB usable" in ended.stdout
+        assert "19.5 of 20.9 GiB usable" in ended.stdout
         assert "pod: 3 CPUs, 7.9 GiB of memory, 16.4 GiB of disk" in ended.stdout
         for reason in plan_of().reasons:
             assert reason.field in ended.stdout
@@ -247,3 +247,32 @@ class TestData:
         write_rows(folder / "rows.jsonl", 30)
         strict = ("--set", "dataset.quality={too-few-samples: enforce}", "--dataset", "rows.jsonl")
         assert refusal(folder, 4, "plan", "-f", "job.yaml", *strict).startswith("too-few-samples")
+
+
+class TestAllGpus:
+    def test_compares_the_cards_the_cheapest_first(self, folder: Path) -> None:
+        ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS, "--all-gpus", "-o", "json")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        plans = [Plan.model_validate(entry) for entry in json.loads(ended.stdout)]
+        costs = [plan.estimate.cost for plan in plans if plan.estimate is not None]
+        assert len(costs) > 40
+        assert costs == sorted(costs)
+        assert [plan.feasible for plan in plans] == sorted((plan.feasible for plan in plans), reverse=True)
+        assert {plan.method for plan in plans} == {"full", "lora", "qlora", None}
+
+    def test_names_those_that_cannot(self, folder: Path) -> None:
+        shown = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS, "--all-gpus").stdout
+        assert "support-bot on " in shown
+        assert "RTX-3070" in shown[shown.index("not on:") :]
+
+    def test_ends_as_infeasible_where_no_card_is_enough(self, folder: Path) -> None:
+        ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS, "--all-gpus", "--set", "budget.maxCost=0.001")
+        assert ended.returncode == 3
+        assert "any card of the catalogue" in ended.stderr
+
+
+def test_a_plan_over_budget_says_so(folder: Path) -> None:
+    ended = ftj(folder, "plan", "-f", "job.yaml", *GIVEN_ROWS, "--set", "budget.maxDurationSeconds=30")
+    assert ended.returncode == 3
+    assert "over the budget on A10" in ended.stderr
+    assert "Traceback" not in ended.stderr

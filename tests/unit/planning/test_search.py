@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from jobs import GIB, shape_of
 
 from finetune_core.api.plan import ResolvedLora
+from finetune_core.planning import find_gpu
 from finetune_core.planning.search import Fit, search
 from finetune_core.planning.training_shape import TrainingShape
 
@@ -28,6 +29,7 @@ def found(
     return search(
         MODEL,
         BASE,
+        gpu=find_gpu("H100-80GB"),
         usable_bytes=int(gib * GIB),
         micro_batch_sizes=sizes or SIZES,
         checkpointing=list(checkpointing),

@@ -147,7 +147,7 @@ def test_it_shows_every_setting_with_its_reason() -> None:
 def test_it_shows_the_parts_of_the_memory() -> None:
     plan = plan_of("gpu.type=A100-80GB")
     text = text_of(page(plan=plan))
-    assert "Predicted peak 74.9 GiB of 75.2 GiB that a plan may use on A100-80GB" in text
+    assert "Predicted peak 73.4 GiB of 75.2 GiB that a plan may use on A100-80GB" in text
     assert "optimizer states 42.6 GiB" in text
     assert "adapters" not in text.split("Predicted peak")[1].split("setting value because")[0]
 
