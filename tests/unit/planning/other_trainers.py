@@ -24,7 +24,7 @@ from finetune_core.planning.memory import (
     RUNTIME_BYTES,
     USABLE_SHARE,
     adapter_parameters,
-    logits_in_parts,
+    head_bytes,
     quantized_bytes_per_parameter,
     sharded,
 )
@@ -329,7 +329,7 @@ def _logits(point: Point, shape: ModelShape, training: TrainingShape, habits: Ha
     """
     rows = training.micro_batch_size
     if point.row.loss == "fused":
-        return logits_in_parts(shape, training)
+        return head_bytes(shape, training)
     of_one = {
         "transformers": 12,
         "fused": 8,

@@ -30,7 +30,7 @@ DEEPSPEED = (
 )
 QLORA_OF_CONFIG_HUB = (
     "QLoRA takes as much as in LitGPT's older table for fewer tokens (7B: 13.68 GB for 1024, 14.14 for 1304), though "
-    "the settings are the same; what the newer version holds beside is not said"
+    "nothing but the rank differs; what the newer version holds beside is not said"
 )
 FP32_NORMS = (
     "the one model of the table whose layers take more than its logits: the trainer keeps the norms in fp32, "
@@ -39,7 +39,8 @@ FP32_NORMS = (
 
 EXPLAINED: dict[tuple[str, str], dict[tuple[int, ...], str]] = {
     ("litgpt-config-hub", "Models whose adapters are on q and v alone, and full fine-tuning"): {
-        (1,): "FSDP of LitGPT with all weights trained: gradients are whole, too, before they are divided",
+        (1,): "FSDP of LitGPT with all weights trained: a gradient is whole before it is divided, which the rule "
+        "taken from its table of LoRA does not count",
         (5, 9, 12, 15, 18): QLORA_OF_CONFIG_HUB,
     },
     ("qwen-readme", "LoRA"): {
