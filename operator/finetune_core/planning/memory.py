@@ -37,7 +37,7 @@ def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     """
     parts = _full(shape, training) if training.method == "full" else _adapters(shape, training)
     if training.shards > 1:
-        parts = _sharded(shape, training, parts)
+        parts = sharded(shape, training, parts)
     worst = max(_moments(shape, training), key=MemoryParts.total)
     return parts.model_copy(
         update={
@@ -76,7 +76,7 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[MemoryParts
         yield MemoryParts(scratch=2 * shape.vocab_size * shape.hidden_size)
 
 
-def _sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts) -> MemoryParts:
+def sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts) -> MemoryParts:
     """One GPU's share (FSDP2, ZeRO stage 3: Rajbhandari et al. 2020, arXiv:1910.02054), and what it gathers in turn.
 
     Gathered are one layer at a time and, in advance, the next; embedding and head throughout. They are gathered as they
