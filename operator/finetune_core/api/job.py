@@ -57,7 +57,7 @@ class Metadata(ApiModel):
 class ValidationFraction(ApiModel):
     """A share of the training rows, set aside before training."""
 
-    fraction: Fraction = Field(description="Share of the rows kept for validation; 0 for none.")
+    fraction: Fraction = Field(description="Share of the rows kept for validation, of which 2,000 at most; 0 for none.")
 
 
 def _validation_kind(value: Any) -> str:
