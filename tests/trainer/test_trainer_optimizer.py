@@ -81,6 +81,19 @@ def test_an_interrupted_run_goes_on_bit_for_bit(both: dict[str, Run], bench: Ben
     assert resumed.weights_digest == reference.weights_digest
 
 
+def test_two_processes_have_the_numbers_of_one(bench: Bench, tmp_path: Path) -> None:
+    """Each keeps all moments; without dropout, which each draws for itself."""
+    job = spec("full", "adamw-8bit")
+    jobs = [
+        bench.job(tmp_path / name, **job | {"hyperparameters": job["hyperparameters"] | {"microBatchSize": 2}})
+        for name in ("one", "two")
+    ]
+    one, two = map(bench.trainer_config, jobs)
+    together = two.plan.model_copy(update={"gpu": two.plan.gpu.model_copy(update={"per_node": 2})})
+    alone, both = map(bench.train_again, (one, two.model_copy(update={"plan": together})))
+    assert both.losses == pytest.approx(alone.losses, rel=1e-3)
+
+
 def test_a_step_is_that_of_adamw(both: dict[str, Run]) -> None:
     """Weight decay that is not a part of the gradient, and the moments' start from zero made up for."""
     settings = both["adamw-8bit"].config.hyperparameters
