@@ -77,6 +77,7 @@ EVERY_FIELD: Json = MINIMAL | {
             "packing": True,
             "precision": "bf16",
             "masterWeights": "none",
+            "optimizer": "adamw-8bit",
             "activationCheckpointing": False,
             "trainOnPrompt": True,
             "loggingSteps": 1,

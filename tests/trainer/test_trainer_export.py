@@ -10,11 +10,13 @@ from huggingface_hub import ModelCard
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from trainer_jobs import METHODS, QUICK
-from trainer_steps import Bench, Run, manifest_of
+from trainer_model import VALIDATION_ROWS, make_tokenizer
+from trainer_steps import Bench, Run, checkpoint_folder, manifest_of
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from finetune_core.contract import Accuracy, Place, TrainerConfig
 from finetune_core.contract.environment import TERMINATION_BYTES
+from finetune_core.data import Example, Message
 from finetune_core.errors import ModelUnavailable
 from finetune_trainer import merge as merging
 from finetune_trainer.attention import ROW_BY_ROW
@@ -24,7 +26,7 @@ from finetune_trainer.loss import WithLoss
 from finetune_trainer.model import trainable_parameters
 from finetune_trainer.model_card import model_card
 from finetune_trainer.rows import Rows, RowWriter
-from finetune_trainer.template import Tokens
+from finetune_trainer.template import ChatEncoder, Tokens
 from hub_server import HubServer
 
 QUIET_PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -175,6 +177,41 @@ def test_without_validation_rows_training_rows_tell_the_difference(bench: Bench,
 
 
 # --- what others load it with -----------------------------------------------------------------------------------------
+
+
+@QUIET_PEFT
+def test_an_adapter_is_stored_in_the_compute_type_and_rounding_costs_next_to_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Beside the fp32 weights of the checkpoint, on the same base, computed in fp32 so that nothing else is rounded."""
+    spec = METHODS["lora-bf16"] | {"checkpoints": {"everySteps": 5, "keep": 2, "keepAfterSuccess": True}}
+    run = bench.train(bench.job(tmp_path / "output", **spec))
+    assert run.report.best_step is not None
+    trained = load_file(checkpoint_folder(run.config, run.report.best_step) / "weights.safetensors")
+    stored = load_file(run.artifact / "adapter_model.safetensors")
+    assert {value.dtype for value in trained.values()} == {torch.float32}
+    assert {value.dtype for value in stored.values()} == {torch.bfloat16}
+    assert {name.replace(".default", "") for name in trained} == stored.keys()
+
+    base = LlamaForCausalLM.from_pretrained(bench.model, attn_implementation=ROW_BY_ROW)
+    adapted = PeftModel.from_pretrained(base, run.artifact)  # which makes fp32 of it again
+    held_out = tmp_path / "held-out"
+    with RowWriter(held_out) as writer:
+        for row in VALIDATION_ROWS:
+            turns = (Message("user", row["instruction"]), Message("assistant", row["output"]))
+            writer.write(ChatEncoder(make_tokenizer()).encode(Example(1, turns)))
+
+    def loss() -> float:
+        return merging.sample_loss(WithLoss(adapted), Rows(held_out, 64), 4, torch.device("cpu"), Group())
+
+    rounded = loss()
+    assert rounded == pytest.approx(run.report.eval_loss, rel=2e-2)  # that was computed in bf16
+    for name, parameter in adapted.named_parameters():
+        if name in trained:
+            parameter.data = trained[name]
+    exact = loss()
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=1e-3)  # 1e-4 was the most of seven seeds
 
 
 @pytest.mark.parametrize("label", ["lora", "lora-bf16", "qlora"])

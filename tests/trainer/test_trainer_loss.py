@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from finetune_core.contract import parse_stage
 from finetune_trainer import loss as loss_module
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
@@ -189,3 +190,16 @@ def test_measuring_the_mean_leaves_the_model_in_its_mode_and_without_gradients(
         mean_loss(with_loss, [rows.micro_batch([0])], torch.device("cpu"), Group())
         assert model.training == training
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_long_evaluation_shows_that_it_is_alive(
+    with_loss: WithLoss, rows: Rows, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator takes a trainer that says nothing for hung."""
+    batches = [rows.micro_batch([number]) for number in range(4)]
+    mean_loss(with_loss, batches, torch.device("cpu"), Group())
+    assert capsys.readouterr().out == ""  # it was quick
+    monkeypatch.setattr(loss_module, "SECONDS_BETWEEN_WORDS", 0)
+    mean_loss(with_loss, batches, torch.device("cpu"), Group())
+    told = [parse_stage(line) for line in capsys.readouterr().out.splitlines()]
+    assert told == [f"evaluating: {number} of 4 micro-batches" for number in range(4)]

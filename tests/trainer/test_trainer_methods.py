@@ -165,12 +165,16 @@ def test_plain_libraries_load_the_result_and_measure_the_reported_losses(
     assert measured["tuned"] < 0.8 * measured["base"]
 
 
-@pytest.mark.parametrize("label", ["lora", "lora-bf16", "qlora"])
-def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(runs: dict[str, Run], label: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "kind"), [("lora", torch.float32), ("lora-bf16", torch.bfloat16), ("qlora", torch.float32)]
+)
+def test_an_adapter_holds_its_own_weights_alone_and_names_its_base(
+    runs: dict[str, Run], label: str, kind: torch.dtype
+) -> None:
     run = runs[label]
     weights = load_file(run.artifact / "adapter_model.safetensors")
     assert all(".lora_A." in name or ".lora_B." in name for name in weights)
-    assert {value.dtype for value in weights.values()} == {torch.float32}
+    assert {value.dtype for value in weights.values()} == {kind}
     planned = [reason.value for reason in run.config.plan.reasons if reason.field == "adapterParameters"]
     assert [str(sum(value.numel() for value in weights.values()))] == planned
     config = json.loads((run.artifact / "adapter_config.json").read_text())

@@ -1,6 +1,9 @@
 """Several processes train one model: the numbers of one alone, interrupted or not, on as many or on others."""
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trainer_jobs import METHODS
-from trainer_steps import Bench, Run, complete_checkpoints
+from trainer_steps import DEADLINE_SECONDS, Bench, Run, complete_checkpoints
 
 from finetune_core.api.job import Sharding
 from finetune_core.contract import TrainerConfig, parse_progress
-from finetune_core.contract.environment import EXIT_TERMINATED
+from finetune_core.contract.environment import EXIT_TERMINATED, TERMINATION_VARIABLE
 from finetune_trainer.group import Group
 
 STEPS = 10
@@ -123,6 +126,52 @@ def test_a_process_that_is_killed_ends_them_all(bench: Bench, tmp_path: Path) ->
     ended = step.kill_a_child_when(lambda: any(parse_progress(line) for line in step.printed.splitlines()))
     assert ended.code == 128 + signal.SIGKILL
     assert not (tmp_path / "output" / "manifest.json").exists()
+
+
+def test_each_process_asks_for_segments_that_grow(bench: Bench, tmp_path: Path) -> None:
+    config = divided(bench.trainer_config(bench.job(tmp_path / "output", **SPECS["lora"])), 2)
+    step = bench.start(config)
+    environments: list[bytes] = []
+
+    def under_way() -> bool:
+        environments[:] = [Path(f"/proc/{child}/environ").read_bytes() for child in step.children]
+        return any(parse_progress(line) for line in step.printed.splitlines())
+
+    step.signal_when(under_way, signal.SIGTERM)
+    assert [b"\0PYTORCH_ALLOC_CONF=expandable_segments:True\0" in found for found in environments] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({}, "expandable_segments:True"),
+        ({"PYTORCH_ALLOC_CONF": "max_split_size_mb:64"}, "max_split_size_mb:64"),
+        ({"PYTORCH_CUDA_ALLOC_CONF": "max_split_size_mb:64"}, "max_split_size_mb:64"),
+        ({"PYTORCH_CUDA_ALLOC_CONF": ""}, ""),
+    ],
+)
+def test_what_torch_reads_of_the_allocator_is_the_users_own_where_there_is_one(
+    given: dict[str, str], taken: str
+) -> None:
+    program = (
+        "import contextlib, sys\n"
+        "from finetune_trainer.main import main\n"
+        "sys.argv = ['finetune-trainer', 'train']\n"
+        "with contextlib.suppress(SystemExit):\n"  # without a config it ends at once
+        "    main()\n"
+        "import torch\n"
+        "print(torch._C._accelerator_getAllocatorSettings())\n"
+    )
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTORCH_")}
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        env=inherited | {TERMINATION_VARIABLE: os.devnull} | given,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert ended.stdout.splitlines()[-1] == taken
+    assert len(ended.stderr.splitlines()) == 1  # that there is no config; torch has nothing to add
 
 
 @given(st.integers(1, 8), st.lists(st.integers(1, 1000), max_size=64))

@@ -128,10 +128,15 @@ class Step:
 
     def kill_a_child_when(self, condition: Callable[[], bool]) -> "Ended":
         """Kill one of the processes that it has started as soon as the condition holds, then wait for the end."""
-        pid = self._process_when(condition)
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        os.kill(int(children[-1]), signal.SIGKILL)
+        self._process_when(condition)
+        os.kill(self.children[-1], signal.SIGKILL)
         return self.end()
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that it has started."""
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _process_when(self, condition: Callable[[], bool]) -> int:
         deadline = time.monotonic() + DEADLINE_SECONDS

@@ -123,16 +123,17 @@ def _write_weights(
     base: Path,
     local: Path,
 ) -> None:
-    """Adapter, whole model, or both."""
+    """Adapter, whole model, or both, in the compute precision; what is merged is the adapter as it was trained."""
     dtype = DTYPES[config.hyperparameters.precision]
-    if config.leaves_adapter:
-        model.save_pretrained(local / ADAPTER_FOLDER, state_dict=weights)
-    if config.merges:
-        assert isinstance(model, PeftModel)
+    if isinstance(model, PeftModel):
         adapter = weights or trainable_parameters(model)
-        release_base(model)
-        merge(model, adapter, base, local / MODEL_FOLDER, dtype)
-    if config.method == "full":
+        if config.leaves_adapter:
+            rounded = {name: value.detach().to(dtype) for name, value in adapter.items()}
+            model.save_pretrained(local / ADAPTER_FOLDER, state_dict=rounded)
+        if config.merges:
+            release_base(model)
+            merge(model, adapter, base, local / MODEL_FOLDER, dtype)
+    else:
         if weights is None:
             model.to(dtype)
         else:

@@ -4,7 +4,8 @@ The sum, because the mean belongs to the whole optimizer step: each micro-batch'
 tokens of all of them together. A mean per micro-batch would weigh a token by how short its neighbours are.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,10 @@ from finetune_core.planning import LOGITS_AT_A_TIME
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
 from finetune_trainer.rows import MicroBatch
+from finetune_trainer.stage import say
+
+SECONDS_BETWEEN_WORDS = 60
+"""While a loss is measured: an evaluation may take longer than the operator waits for a trainer that says nothing."""
 
 
 class WithLoss(nn.Module):
@@ -105,13 +110,17 @@ class _SummedCrossEntropy(torch.autograd.Function):
 
 
 @torch.no_grad()
-def mean_loss(model: WithLoss, batches: Iterable[MicroBatch], device: torch.device, group: Group) -> float:
+def mean_loss(model: WithLoss, batches: Sequence[MicroBatch], device: torch.device, group: Group) -> float:
     """Mean cross-entropy per supervised token over the micro-batches of all processes, dropout off."""
     was_training = model.training
     model.eval()
     total = torch.zeros((), dtype=torch.float64, device=device)
     supervised = 0
-    for batch in batches:
+    said = time.monotonic()
+    for number, batch in enumerate(batches):
+        if (now := time.monotonic()) - said >= SECONDS_BETWEEN_WORDS:
+            said = now
+            say(f"evaluating: {number:,} of {len(batches):,} micro-batches")
         total += model(batch.to(device))
         supervised += batch.supervised_tokens
     model.train(was_training)

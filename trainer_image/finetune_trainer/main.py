@@ -27,6 +27,12 @@ _FOR_A_SHARED_MACHINE = {
 }
 """Environment of a step, where nobody has set it otherwise; torch reads it when it is imported, which is later."""
 
+_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""The settings of torch's allocator: today's name of the variable, and the older one, which is read first."""
+_EXPANDABLE = "expandable_segments:True"
+"""Segments that grow: rows of many lengths leave gaps between fixed ones, which took as much of an H100 again as the
+tensors themselves (11.71 GiB for 6.15; 6.90 with this: benchmarks/memory/h100.md). Without a card it says nothing."""
+
 _DISK_FULL = ("No space left on device", "file write failed")
 """How Python, safetensors and torch.save say that a disk is full."""
 
@@ -35,6 +41,8 @@ def main() -> None:
     """Run one step and exit: 0 done, 1 failed, 143 stopped and resumable."""
     for name, value in _FOR_A_SHARED_MACHINE.items():
         os.environ.setdefault(name, value)
+    if not any(name in os.environ for name in _ALLOCATOR):
+        os.environ[_ALLOCATOR[0]] = _EXPANDABLE
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # training has a handler of its own
     try:
         answer = _run(sys.argv[1:])

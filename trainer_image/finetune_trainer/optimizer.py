@@ -1,5 +1,6 @@
 """The optimizer and the learning-rate schedule."""
 
+import bitsandbytes
 import optimi
 import torch
 from torch.optim.lr_scheduler import LRScheduler
@@ -16,7 +17,13 @@ def make_optimizer(parameters: list[torch.nn.Parameter], settings: ResolvedHyper
 
     Without master weights, bf16 weights would round most updates away (a bf16 number has 8 significant bits, and 1e-5
     of a weight is less than half its last one), so a Kahan buffer carries what was rounded off into the next step.
+
+    With 8-bit moments (Dettmers et al. 2021, arXiv:2110.02861) weights and gradients stay fp32.
     """
+    if settings.optimizer == "adamw-8bit":
+        return bitsandbytes.optim.AdamW8bit(
+            parameters, lr=settings.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=settings.weight_decay
+        )
     if settings.master_weights == "none":
         return optimi.AdamW(
             parameters,

@@ -38,7 +38,7 @@ VALIDATION_ROWS = "validation.arrow"
 SAMPLE_PROMPTS = "sample-prompts.json"
 ANSWER = "prepare-report.json"
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised when the same data would be prepared differently: what older code stored is then made again."""
 
 

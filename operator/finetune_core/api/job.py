@@ -20,6 +20,7 @@ FormatChoice = Literal["auto", "alpaca", "conversations", "sharegpt", "messages"
 Precision = Literal["bf16", "fp16", "fp32"]
 Scheduler = Literal["cosine", "linear", "constant"]
 MasterWeights = Literal["fp32", "none"]
+Optimizer = Literal["adamw", "adamw-8bit"]
 Sharding = Literal["none", "full"]
 Preset = Literal["conservative", "recent"]
 Export = Literal["adapter", "merged", "both"]
@@ -57,7 +58,7 @@ class Metadata(ApiModel):
 class ValidationFraction(ApiModel):
     """A share of the training rows, set aside before training."""
 
-    fraction: Fraction = Field(description="Share of the rows kept for validation; 0 for none.")
+    fraction: Fraction = Field(description="Share of the rows kept for validation, of which 2,000 at most; 0 for none.")
 
 
 def _validation_kind(value: Any) -> str:
@@ -157,6 +158,9 @@ class Hyperparameters(ApiModel):
     master_weights: MasterWeights | None = Field(
         default=None,
         description="full only. fp32: fp32 weights and states. none: bf16 weights with Kahan compensation.",
+    )
+    optimizer: Optimizer = Field(
+        default="adamw", description="adamw-8bit: moments in 8 bits, on one GPU or with the whole model on each."
     )
     activation_checkpointing: bool | None = Field(
         default=None, description="Recompute activations instead of keeping them."

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from finetune_core.api.base import ApiModel
-from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Precision, Scheduler, Sharding
+from finetune_core.api.job import ALL_LINEAR, MasterWeights, Method, Optimizer, Precision, Scheduler, Sharding
 
 
 class PlannedGpu(ApiModel):
@@ -114,6 +114,7 @@ class ResolvedHyperparameters(ApiModel):
     packing: bool = Field(default=False, description="Whether short rows fill each micro-batch.")
     precision: Precision = Field(description="Number format computed with.")
     master_weights: MasterWeights | None = Field(default=None, description="full only: what the optimizer updates.")
+    optimizer: Optimizer = Field(default="adamw", description="adamw-8bit: AdamW with moments in 8 bits.")
     activation_checkpointing: bool = Field(description="Whether activations are computed again instead of kept.")
     train_on_prompt: bool = Field(description="Whether the prompt's tokens are supervised too.")
     logging_steps: int = Field(description="Optimizer steps between two progress lines.")

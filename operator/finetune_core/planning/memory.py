@@ -125,7 +125,8 @@ def _full(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     if training.master_weights == "none":
         # bf16 weights and gradients; two bf16 Adam moments and one bf16 Kahan buffer (optimi).
         return MemoryParts(weights=2 * parameters, gradients=2 * parameters, optimizer=6 * parameters)
-    return MemoryParts(weights=4 * parameters, gradients=4 * parameters, optimizer=8 * parameters)
+    moments = int(training.moments_bytes * parameters)
+    return MemoryParts(weights=4 * parameters, gradients=4 * parameters, optimizer=moments)
 
 
 def _adapters(shape: ModelShape, training: TrainingShape) -> MemoryParts:
@@ -136,8 +137,9 @@ def _adapters(shape: ModelShape, training: TrainingShape) -> MemoryParts:
         linear = shape.linear_parameters
         weights = int(linear * quantized_bytes_per_parameter(training.quantization))
         weights += compute * (shape.parameters - linear)
-    # Adapters, their gradients and their Adam moments are fp32.
-    return MemoryParts(weights=weights, adapters=4 * trainable, gradients=4 * trainable, optimizer=8 * trainable)
+    # Adapters and their gradients are fp32, and so are their Adam moments unless the job asks for 8 bits.
+    moments = int(training.moments_bytes * trainable)
+    return MemoryParts(weights=weights, adapters=4 * trainable, gradients=4 * trainable, optimizer=moments)
 
 
 def _cast_weights(shape: ModelShape, training: TrainingShape) -> int:

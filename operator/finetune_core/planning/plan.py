@@ -68,11 +68,11 @@ def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
         return problem, None
     fit = settings.fit(method)
     if not fit.fits:
-        undivided = gpu.count > 1 and settings.memory_of_all(method) == settings.memory_bytes
-        hint = "; masterWeights none cannot be divided over GPUs: leave it out, or write fp32" if undivided else ""
+        hint = settings.undivided(method) if gpu.count > 1 else ""
         return (
             f"{method} needs {_gib(fit.memory.peak_bytes)}{' on each GPU' if gpu.count > 1 else ''} at the least, "
-            f"of {gpu.type}'s {_gib(settings.memory_bytes)} a plan may use {_gib(fit.memory.budget_bytes)}{hint}",
+            f"of {gpu.type}'s {_gib(settings.memory_bytes)} a plan may use {_gib(fit.memory.budget_bytes)}"
+            f"{'; ' if hint else ''}{hint}",
             None,
         )
     return "", fit

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from finetune_core.api.job import ALL_LINEAR, FineTuneJobSpec, MasterWeights, Method, Precision, Sharding
+from finetune_core.api.job import ALL_LINEAR, FineTuneJobSpec, MasterWeights, Method, Optimizer, Precision, Sharding
 from finetune_core.api.plan import PlannedGpu, Reason, ResolvedHyperparameters, ResolvedLora, ResolvedQuantization
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning import hyperparameters as defaults
@@ -90,8 +90,19 @@ class Settings:
         return self.memory_bytes * (self.gpus if self._divides(method) else 1)
 
     def _divides(self, method: Method) -> bool:
-        """optimi's Kahan compensation is not known to work on the parts of a divided weight."""
-        return self.gpus > 1 and not (method == "full" and self.spec.hyperparameters.master_weights == "none")
+        return self.gpus > 1 and not self.undivided(method)
+
+    def undivided(self, method: Method) -> str:
+        """Which setting keeps the model whole on each GPU, and what to do about it, or an empty string.
+
+        Neither bitsandbytes' kernels nor, as far as is known, optimi's Kahan compensation work on parts of a weight.
+        """
+        given = self.spec.hyperparameters
+        if given.optimizer == "adamw-8bit":
+            return "optimizer adamw-8bit cannot be divided over GPUs: leave it out"
+        if method == "full" and given.master_weights == "none":
+            return "masterWeights none cannot be divided over GPUs: leave it out, or write fp32"
+        return ""
 
     def conflict(self, method: Method) -> str:
         """Why the values given in the job cannot go with this method on these cards, or an empty string."""
@@ -106,6 +117,11 @@ class Settings:
             return "precision fp16 was given, and the CPU does not train in it: leave it out or write fp32"
         if method == "full" and given.master_weights == "none" and self.precision(Reasons()) != "bf16":
             return "masterWeights none was given, and it needs precision bf16"
+        if method == "full" and given.master_weights == "none" and given.optimizer == "adamw-8bit":
+            return (
+                "optimizer adamw-8bit was given with masterWeights none, and it has no compensation for what bf16 "
+                "weights round off: leave one of the two out"
+            )
         if method == "full" and self.spec.output.export in ("adapter", "both"):
             return (
                 f"output.export {self.spec.output.export} was given, and full fine-tuning leaves a whole model without "
@@ -232,7 +248,8 @@ class Settings:
         masters: list[MasterWeights | None] = [None]
         if method == "full":
             given = self.spec.hyperparameters.master_weights
-            masters = [given] if given else ["fp32"] if self.precision(Reasons()) != "bf16" else ["fp32", "none"]
+            compensates = self.precision(Reasons()) == "bf16" and self.spec.hyperparameters.optimizer == "adamw"
+            masters = [given] if given else ["fp32", "none"] if compensates else ["fp32"]
         fits = []
         for master_weights in masters:
             for sharding in self.shardings(method):
@@ -268,6 +285,7 @@ class Settings:
             precision=self.precision(quiet),
             activation_checkpointing=False,
             master_weights=master_weights,
+            optimizer=given.optimizer,
             lora=self.lora(quiet) if method != "full" else None,
             quantization=self.quantization(quiet) if method == "qlora" else None,
             varlen_attention=self._has_varlen_kernel(),
@@ -330,6 +348,7 @@ class Settings:
             packing=self.packing(reasons),
             precision=self.precision(reasons),
             master_weights=self._master_weights(training, reasons),
+            optimizer=self._optimizer(reasons),
             activation_checkpointing=reasons.choose(
                 "activationCheckpointing",
                 given.activation_checkpointing,
@@ -362,11 +381,16 @@ class Settings:
         because = "each GPU holds it all, and only gradients go between them" if self.gpus > 1 else "one GPU"
         return reasons.note("sharding", "none", because)
 
+    def _optimizer(self, reasons: Reasons) -> Optimizer:
+        given = self.spec.hyperparameters.optimizer
+        because = "given in the job: moments in 8 bits, 2 bytes a trained parameter instead of 8"
+        return reasons.note("optimizer", given, because if given == "adamw-8bit" else "default")
+
     def _master_weights(self, training: TrainingShape, reasons: Reasons) -> MasterWeights | None:
         def default() -> tuple[MasterWeights, str]:
             if training.master_weights == "fp32":
                 over = f" when divided over {training.shards} GPUs" if training.shards > 1 else ""
-                return "fp32", f"16 bytes a parameter fit{over}"
+                return "fp32", f"{8 + training.moments_bytes:.0f} bytes a parameter fit{over}"
             return "none", "fp32 weights do not fit: bf16 weights with Kahan compensation, 10 bytes a parameter"
 
         if training.method != "full":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from finetune_core.api.job import MasterWeights, Method, Precision
+from finetune_core.api.job import MasterWeights, Method, Optimizer, Precision
 from finetune_core.api.plan import ResolvedLora, ResolvedQuantization
 
 PRECISION_BYTES: dict[Precision, int] = {"bf16": 2, "fp16": 2, "fp32": 4}
@@ -23,6 +23,7 @@ class TrainingShape:
     precision: Precision
     activation_checkpointing: bool
     master_weights: MasterWeights | None = None
+    optimizer: Optimizer = "adamw"
     lora: ResolvedLora | None = None
     quantization: ResolvedQuantization | None = None
     varlen_attention: bool = True
@@ -37,6 +38,15 @@ class TrainingShape:
     def compute_bytes(self) -> int:
         """Of a number that is computed with."""
         return PRECISION_BYTES[self.precision]
+
+    @property
+    def moments_bytes(self) -> float:
+        """Of AdamW's two moments of a parameter that is trained in fp32.
+
+        In 8 bits there is an fp32 scale for each block of 256 (bitsandbytes 0.50; Dettmers et al. 2021,
+        arXiv:2110.02861, had 2,048). That tensors of less than 4,096 elements keep fp32 moments is not counted.
+        """
+        return 2 * (1 + 4 / 256) if self.optimizer == "adamw-8bit" else 8
 
     @property
     def stream_bytes(self) -> int:

@@ -91,6 +91,17 @@ def test_the_share_is_exact(rows, fraction, chosen):
     assert len(choose_validation(MANY[:rows], fraction=fraction, seed=0)) == chosen
 
 
+@pytest.mark.parametrize(("fraction", "chosen"), [(0.05, 1_500), (0.1, 2_000), (0.9, 2_000)])
+def test_of_many_rows_no_more_are_held_out_than_an_evaluation_needs(fraction: float, chosen: int) -> None:
+    """Rows come in threes that ask the same, and a tenth of them is bad: threes stay whole, the tenth a tenth."""
+    groups = [str(place // 3).encode() for place in range(30_000)]
+    labels = ["差评" if place // 3 % 10 == 0 else "好评" for place in range(30_000)]
+    held = choose_validation(groups, labels=labels, fraction=fraction, seed=0)
+    assert chosen - 4 <= len(held) <= chosen
+    assert all({place // 3 * 3 + other for other in range(3)} <= held for place in held)
+    assert sum(labels[place] == "差评" for place in held) == pytest.approx(chosen / 10, abs=3)
+
+
 def test_the_choice_hangs_on_content_and_seed_and_not_on_the_order():
     def chosen(rows: list[bytes], seed: int) -> set[bytes]:
         return {rows[place] for place in choose_validation(rows, fraction=0.1, seed=seed)}

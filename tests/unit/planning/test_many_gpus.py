@@ -144,6 +144,17 @@ class TestSharding:
             "method=full", "gpu.type=RTX-4090", "gpu.perNode=8", "hyperparameters.masterWeights=fp32"
         ).feasible
 
+    @pytest.mark.parametrize("method", METHODS)
+    def test_of_moments_in_8_bits_is_refused_and_says_so(self, method: str) -> None:
+        """Where the model does not fit one GPU; otherwise each has it all."""
+        asked = (f"method={method}", "hyperparameters.optimizer=adamw-8bit", "model.uri=hf://Qwen/Qwen2.5-32B-Instruct")
+        answer = plan_of(*asked, "gpu.type=RTX-3060", "gpu.perNode=8")
+        (reason,) = answer.reasons
+        assert not answer.feasible
+        assert reason.because.endswith("; optimizer adamw-8bit cannot be divided over GPUs: leave it out")
+        settled = resolved(plan_of(*asked[:2], "model.uri=hf://Qwen/Qwen2.5-0.5B-Instruct", "gpu.perNode=2"))
+        assert (settled.optimizer, settled.sharding) == ("adamw-8bit", "none")
+
     def test_is_not_for_slices_of_a_card(self) -> None:
         slice_ = replace(find_gpu("A100-40GB"), name="A100-MIG", resource_name="nvidia.com/mig-3g.20gb")
         answer = plan_of("gpu.perNode=2", "method=lora", gpu=slice_)

@@ -52,6 +52,12 @@ class TestStates:
     ) -> None:
         assert states(predict(shape, training)) == per_parameter * shape.parameters
 
+    @pytest.mark.parametrize("training", [FULL, LORA_BF16], ids=["full", "lora"])
+    def test_of_8_bits_are_a_byte_each_and_a_scale_for_every_256(self, training: TrainingShape) -> None:
+        exact, short = (predict(QWEN_7B, replace(training, optimizer=name)) for name in ("adamw", "adamw-8bit"))
+        assert short.optimizer == pytest.approx(exact.optimizer / 8 * (2 + 2 * 4 / 256), rel=1e-9)
+        assert short.model_copy(update={"optimizer": exact.optimizer}) == exact
+
     @pytest.mark.parametrize(("precision", "size"), [("bf16", 2), ("fp16", 2), ("fp32", 4)])
     def test_of_lora_are_the_weights_and_16_bytes_for_each_of_the_adapters(self, precision: Any, size: int) -> None:
         parts = predict(QWEN_7B, replace(LORA_BF16, precision=precision))

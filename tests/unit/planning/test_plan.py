@@ -212,6 +212,16 @@ class TestGivenValues:
         assert not answer.feasible
         assert answer.reasons[0].because == "masterWeights none was given, and it needs precision bf16"
 
+    def test_moments_in_8_bits_without_master_weights_are_infeasible(self) -> None:
+        answer = plan_of("method=full", "hyperparameters={optimizer: adamw-8bit, masterWeights: none}", "gpu.type=B200")
+        assert not answer.feasible
+        assert answer.reasons[0].because == (
+            "optimizer adamw-8bit was given with masterWeights none, and it has no compensation for what bf16 weights "
+            "round off: leave one of the two out"
+        )
+        # What is not used does not matter.
+        assert plan_of("method=lora", "hyperparameters={optimizer: adamw-8bit, masterWeights: none}").feasible
+
     @pytest.mark.parametrize("export", ["adapter", "both"])
     def test_an_adapter_that_is_asked_for_rules_full_fine_tuning_out(self, export: str) -> None:
         said = f"output.export {export} was given, and full fine-tuning leaves a whole model without an adapter"
@@ -285,6 +295,19 @@ class TestReasons:
             (["gpu.type=T4"], data_of(), "precision", "T4 has no bf16"),
             (["gpu.type=A100-80GB"], data_of(), "masterWeights", "fp32 weights do not fit"),
             (["gpu.type=B200"], data_of(), "masterWeights", "16 bytes a parameter fit"),
+            (
+                ["gpu.type=H200", "method=full", "hyperparameters.optimizer=adamw-8bit"],
+                data_of(),
+                "masterWeights",
+                "10 bytes a parameter fit",
+            ),
+            ([], data_of(), "optimizer", "default"),
+            (
+                ["hyperparameters.optimizer=adamw-8bit"],
+                data_of(),
+                "optimizer",
+                "given in the job: moments in 8 bits, 2 bytes a trained parameter instead of 8",
+            ),
         ],
     )
     def test_name_the_rule(self, changes: list[str], data: DataStatistics, field: str, because: str) -> None:
@@ -408,6 +431,7 @@ changes_strategy = st.fixed_dictionaries(
         "hyperparameters.cutoffLength": st.integers(16, 2**20),
         "hyperparameters.precision": st.sampled_from(["bf16", "fp16", "fp32"]),
         "hyperparameters.masterWeights": st.sampled_from(["fp32", "none"]),
+        "hyperparameters.optimizer": st.sampled_from(["adamw", "adamw-8bit"]),
         "hyperparameters.activationCheckpointing": st.sampled_from(["true", "false"]),
         "hyperparameters.packing": st.sampled_from(["true", "false"]),
         "hyperparameters.trainOnPrompt": st.sampled_from(["true", "false"]),
@@ -451,6 +475,9 @@ class TestAnyJob:
         assert settled.evaluation_steps >= 1
         assert settled.cutoff_length <= shape_of(job(*overrides).spec.model.uri).max_position_embeddings
         assert not (settled.master_weights == "none" and settled.precision != "bf16")
+        assert not (
+            settled.optimizer == "adamw-8bit" and (settled.master_weights == "none" or settled.sharding != "none")
+        )
         assert (settled.lora is None) == (answer.method == "full")
         assert (settled.quantization is None) == (answer.method != "qlora")
 
