@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from finetune_core.planning import LOGITS_AT_A_TIME
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
+from finetune_trainer.rotation import rotated_row_by_row
 from finetune_trainer.rows import MicroBatch
 
 
@@ -38,9 +39,11 @@ class WithLoss(nn.Module):
         (supervised tokens by vocabulary) never exists.
         """
         causal = self.causal
-        states = causal.get_decoder()(
-            input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
-        ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
+        decoder = causal.get_decoder()
+        with rotated_row_by_row(decoder, batch.lengths):
+            states = decoder(
+                input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
+            ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
         head = causal.get_output_embeddings()
         dtype = torch.get_autocast_dtype(states.device.type) if torch.is_autocast_enabled() else head.weight.dtype
         loss: Tensor = _SummedCrossEntropy.apply(states.to(dtype), head.weight, head.bias, batch.targets)
