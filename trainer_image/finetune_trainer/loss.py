@@ -45,7 +45,8 @@ class WithLoss(nn.Module):
                 input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
             ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
         head = causal.get_output_embeddings()
-        dtype = torch.get_autocast_dtype(states.device.type) if torch.is_autocast_enabled() else head.weight.dtype
+        device = states.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else head.weight.dtype
         loss: Tensor = _SummedCrossEntropy.apply(states.to(dtype), head.weight, head.bias, batch.targets)
         return loss
 

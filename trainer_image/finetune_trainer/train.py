@@ -21,7 +21,7 @@ from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss, mean_loss
 from finetune_trainer.measures import perplexity, utilization
 from finetune_trainer.merge import sample_loss
-from finetune_trainer.model import load_model, trainable_parameters
+from finetune_trainer.model import DTYPES, load_model, trainable_parameters
 from finetune_trainer.optimizer import make_optimizer, make_schedule
 from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
 from finetune_trainer.rows import Order, Rows
@@ -69,7 +69,7 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     loaded = load_model(base, config, torch.device("cpu") if sharded else device)
     model = WithLoss(loaded)
     if sharded:
-        shard(model, group, device)
+        shard(model, group, device, DTYPES[settings.precision])
     with blamed_on(DatasetUnavailable):
         prepared = group.on_each_node(lambda: fetch(config.prepared, scratch / "prepared"))
     rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)

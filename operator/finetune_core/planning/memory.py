@@ -56,18 +56,21 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[MemoryParts
     casts = _cast_weights(shape, training)
     # One linear at a time is dequantised, forward and backward.
     linear = training.compute_bytes * _largest_linear(shape) if training.method == "qlora" else 0
+    # A tied head's gradient waits for the embedding's, which is made last; then there are both, and their sum.
+    embedding = training.stream_bytes * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
+    waiting = embedding if shape.tied_embeddings else 0
 
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
-    yield MemoryParts(activations=tokens * (kept + last), logits=_logits(shape, training), scratch=casts)
+    yield MemoryParts(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=casts)
     yield MemoryParts(activations=tokens * (kept + passing_forward(shape, training)), scratch=casts + linear)
     if training.activation_checkpointing:
         # The last layer is computed again; autocast's copies of the weights are gone, but for those of that layer.
-        computing = layer + passing_backward(shape, training)
-        yield MemoryParts(activations=tokens * (kept + computing), scratch=casts // layers + linear)
+        passing = layer + passing_backward(shape, training)
+        copied = casts // layers
     else:
-        yield MemoryParts(
-            activations=tokens * (kept + 7 * training.compute_bytes * shape.hidden_size), scratch=casts + linear
-        )
+        passing, copied = 7 * training.compute_bytes * shape.hidden_size, casts
+    yield MemoryParts(activations=tokens * (kept + passing), logits=waiting, scratch=copied + linear)
+    yield MemoryParts(logits=2 * waiting, scratch=embedding + copied)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it (optimi).
         yield MemoryParts(scratch=2 * shape.vocab_size * shape.hidden_size)
@@ -153,11 +156,11 @@ def _largest_linear(shape: ModelShape) -> int:
     return max(rows * columns for rows, columns in shape.linear_shapes.values())
 
 
-def _logits(shape: ModelShape, training: TrainingShape) -> int:
+def head_bytes(shape: ModelShape, training: TrainingShape) -> int:
     """What the head and the loss take, of which a part of the logits exists at a time.
 
-    Hidden states of the supervised tokens and their gradient, in the compute type. Of a part of the logits: in the
-    compute type, in fp32, and a temporary of their exponentials. Where the head is trained, its gradient as a whole,
+    Hidden states of the supervised tokens and their gradient, in the compute type. A part of the logits in fp32, and
+    a temporary of their exponentials. Where the head is trained, its gradient as a whole,
     and, where that is of another type, what a part adds to it.
     """
     compute, tokens = training.compute_bytes, training.micro_batch_size * training.supervised_tokens
@@ -167,4 +170,4 @@ def _logits(shape: ModelShape, training: TrainingShape) -> int:
     if training.method == "full":
         # Its gradient; the weight and what a part adds to the gradient, where these are of another type.
         of_weight = (training.stream_bytes + (0 if training.stream_bytes == compute else 2 * compute)) * head
-    return 2 * compute * tokens * shape.hidden_size + (compute % 4 + 8) * part + of_weight
+    return 2 * compute * tokens * shape.hidden_size + 8 * part + of_weight

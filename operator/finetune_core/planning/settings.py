@@ -244,6 +244,11 @@ class Settings:
                 fits.append(fit)
         return min(fits, key=lambda fit: fit.memory.peak_bytes)
 
+    def _has_varlen_kernel(self) -> bool:
+        """torch's takes 16-bit numbers, from Ampere on, and heads of at most 256."""
+        capability = self.gpu.compute_capability or (0, 0)
+        return capability >= (8, 0) and self.precision(Reasons()) != "fp32" and self.shape.head_dim <= 256
+
     def _search(self, method: Method, master_weights: MasterWeights | None, sharding: Sharding) -> Fit:
         quiet = Reasons()
         given = self.spec.hyperparameters
@@ -265,6 +270,7 @@ class Settings:
             master_weights=master_weights,
             lora=self.lora(quiet) if method != "full" else None,
             quantization=self.quantization(quiet) if method == "qlora" else None,
+            varlen_attention=self._has_varlen_kernel(),
         )
         share = self.effective_batch_size(quiet) // self.gpus
         micro = given.micro_batch_size

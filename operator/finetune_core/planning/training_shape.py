@@ -40,5 +40,8 @@ class TrainingShape:
 
     @property
     def stream_bytes(self) -> int:
-        """Of a number between the layers: these have the type of the weights, which masters keep in fp32."""
-        return 4 if self.master_weights == "fp32" else self.compute_bytes
+        """Of a number between the layers: these have the type of the weights, which masters keep in fp32.
+
+        Divided over GPUs, weights are gathered in the compute type.
+        """
+        return 4 if self.master_weights == "fp32" and self.shards == 1 else self.compute_bytes

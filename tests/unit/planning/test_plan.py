@@ -328,7 +328,7 @@ class TestMemory:
 
     def test_short_answers_need_less_unless_the_prompt_is_trained_on_too(self) -> None:
         short, long = data_of(supervised_max=10), data_of(supervised_max=512)
-        shape = "hyperparameters={microBatchSize: 1, activationCheckpointing: yes, packing: no, trainOnPrompt: %s}"
+        shape = "hyperparameters={microBatchSize: 1, activationCheckpointing: no, packing: no, trainOnPrompt: %s}"
         peaks = [
             plan_of(shape % prompt, data=data).memory for prompt, data in (("no", short), ("no", long), ("yes", short))
         ]
