@@ -1,20 +1,15 @@
-"""Every architecture that can be planned: its linears, adapters merged into it, and what a step takes of memory."""
+"""Every architecture that can be planned: its linears, and adapters merged into it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from simulate import count
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import ModelShape
-from finetune_core.planning.memory import predict
-from finetune_core.planning.shapes import _ARCHITECTURES, shape_from_config, shipped_shape
-from finetune_core.planning.training_shape import TrainingShape
+from finetune_core.planning.shapes import _ARCHITECTURES, shape_from_config
 from finetune_trainer import merge as merging
 from finetune_trainer.model import trainable_parameters
 
@@ -67,64 +62,3 @@ def test_adapters_of_all_linears_are_merged_into_what_the_model_gave_with_them(
         merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")(input_ids=ids).logits
     torch.testing.assert_close(merged, expected, rtol=1e-4, atol=1e-4)
     assert (expected - without).abs().max() > 0.01
-
-
-# --- memory -----------------------------------------------------------------------------------------------------------
-
-GLM_9B = shape_from_config(
-    {
-        "model_type": "glm4", "hidden_size": 4096, "intermediate_size": 13696, "num_hidden_layers": 40,
-        "num_attention_heads": 32, "vocab_size": 151552,
-    },
-    "GLM-4-9B",
-)  # fmt: skip
-SHAPES = {name: shipped_shape(f"hf://microsoft/{name}") for name in ("Phi-3-mini-4k-instruct", "phi-4")}
-SHAPES |= {"GLM-4-9B": GLM_9B}
-
-LORA = ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"])
-FULL = TrainingShape(
-    method="full",
-    micro_batch_size=4,
-    row_tokens=1024,
-    supervised_tokens=64,
-    precision="bf16",
-    activation_checkpointing=False,
-    master_weights="none",
-)
-ADAPTERS = replace(FULL, method="lora", master_weights=None, lora=LORA)
-CASES = {
-    "full": FULL,
-    "full with masters": replace(FULL, master_weights="fp32"),
-    "lora": ADAPTERS,
-    "lora of two linears": replace(
-        ADAPTERS, lora=LORA.model_copy(update={"target_modules": ["o_proj", "gate_up_proj"], "rank": 64})
-    ),
-    "lora without dropout": replace(ADAPTERS, lora=LORA.model_copy(update={"dropout": 0.0})),
-}
-
-
-@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
-@QUIET_PEFT
-@pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "recomputed"])
-@pytest.mark.parametrize("training", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_the_predicted_peak_is_what_the_trainer_asks_for(
-    shape: ModelShape, training: TrainingShape, checkpointing: bool
-) -> None:
-    """Of four layers: so few that what is there once weighs more than it would."""
-    shape = shape.model_copy(update={"num_layers": 4})
-    training = replace(training, activation_checkpointing=checkpointing)
-    parts = predict(shape, training)
-    states = parts.weights + parts.adapters + parts.gradients + parts.optimizer
-    assert parts.total() - parts.runtime == pytest.approx(states + count(shape, training), rel=0.05)
-
-
-@QUIET_PEFT
-@pytest.mark.parametrize("training", [FULL, ADAPTERS], ids=["full", "lora"])
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_a_layer_keeps_what_is_predicted_to_a_hundredth(shape: ModelShape, training: TrainingShape) -> None:
-    """What six layers take beyond three: nothing that is there once."""
-    three, six = (shape.model_copy(update={"num_layers": layers}) for layers in (3, 6))
-    counted = count(six, training) - count(three, training)
-    predicted = predict(six, training), predict(three, training)
-    assert predicted[0].activations - predicted[1].activations == pytest.approx(counted, rel=0.01)
