@@ -148,6 +148,36 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         "ends with the user": ["One.<end_of_turn>"],
         "calls": WrongSchema,
     },
+    "Phi-3": {
+        "one turn": ["Four.<|end|>\n<|endoftext|>"],
+        "three turns": ["One.<|end|>", "Two.<|end|>", "One.<|end|>\n<|endoftext|>"],
+        "system": ["Me.<|end|>", "So.<|end|>\n<|endoftext|>"],
+        "Chinese": ["七天内。<|end|>", "不客气！😀<|end|>\n<|endoftext|>"],
+        "left out": ["Yes.<|end|>\n<|endoftext|>"],
+        "last left out": ["Yes.<|end|>"],
+        "ends with the user": ["One.<|end|>"],
+        "thoughts in the text": ["<think>\nTwo and two.\n</think>\n\nFour.<|end|>\n<|endoftext|>"],
+    },
+    "Phi-4-mini": {
+        "one turn": ["Four.<|end|><|endoftext|>"],
+        "three turns": ["One.<|end|>", "Two.<|end|>", "One.<|end|><|endoftext|>"],
+        "system": ["Me.<|end|>", "So.<|end|><|endoftext|>"],
+        "Chinese": ["七天内。<|end|>", "不客气！😀<|end|><|endoftext|>"],
+        "left out": ["Yes.<|end|><|endoftext|>"],
+        "last left out": ["Yes.<|end|>"],
+        "ends with the user": ["One.<|end|>"],
+        "thoughts in the text": ["<think>\nTwo and two.\n</think>\n\nFour.<|end|><|endoftext|>"],
+    },
+    "Phi-4": {
+        "one turn": ["Four.<|im_end|>"],
+        "three turns": ["One.<|im_end|>", "Two.<|im_end|>", "One.<|im_end|>"],
+        "system": ["Me.<|im_end|>", "So.<|im_end|>"],
+        "Chinese": ["七天内。<|im_end|>", "不客气！😀<|im_end|>"],
+        "left out": ["Yes.<|im_end|>"],
+        "last left out": ["Yes.<|im_end|>"],
+        "ends with the user": ["One.<|im_end|>"],
+        "thoughts in the text": ["<think>\nTwo and two.\n</think>\n\nFour.<|im_end|>"],
+    },
     "GLM-4": {
         "one turn": ["\nFour.<|user|>"],
         "three turns": ["\nOne.<|user|>", "\nTwo.<|user|>", "\nOne.<|user|>"],
@@ -258,7 +288,8 @@ LETTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="▁
 CONTENT = st.lists(st.sampled_from(TRICKS) | st.text(LETTERS, max_size=8), min_size=1, max_size=5).map("".join)
 ANSWER = {
     "ChatML": "{}<|im_end|>", "Qwen2.5": "{}<|im_end|>", "Llama-3": "{}<|eot_id|>", "Mistral": " {}</s>",
-    "Gemma": "{}<end_of_turn>", "GLM-4": "\n{}<|user|>",
+    "Gemma": "{}<end_of_turn>", "Phi-3": "{}<|end|>", "Phi-4-mini": "{}<|end|>", "Phi-4": "{}<|im_end|>",
+    "GLM-4": "\n{}<|user|>",
 }  # fmt: skip
 
 
@@ -270,6 +301,8 @@ def test_whatever_is_said_the_loss_is_on_the_answers_alone(family: str, contents
     tokens = encoder.encode(example)
     strip = str.strip if family in ("Llama-3", "Mistral", "Gemma") else str
     expected = [ANSWER[family].format(strip(text)) for text in example.contents("assistant")]
+    if family in ("Phi-3", "Phi-4-mini") and example.messages[-1].role == "assistant":
+        expected[-1] += "\n<|endoftext|>" if family == "Phi-3" else "<|endoftext|>"
     for got, wanted in zip(pieces(encoder, tokens), expected, strict=True):
         # Line breaks that an answer begins with may be of one token with the header's.
         assert wanted.endswith(got)

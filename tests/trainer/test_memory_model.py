@@ -9,6 +9,7 @@ from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import ModelShape
 from finetune_core.planning import shipped_shape
 from finetune_core.planning.memory import predict
+from finetune_core.planning.shapes import shape_from_config
 from finetune_core.planning.training_shape import TrainingShape
 
 LORA = ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"])
@@ -36,7 +37,11 @@ CASES = {
     "lora of long rows": replace(ADAPTERS, micro_batch_size=1, row_tokens=8192, supervised_tokens=8192),
 }
 SMALL = "Qwen/Qwen3-0.6B"
-OTHERS = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.2-1B-Instruct")
+OTHERS = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.2-1B-Instruct", "microsoft/phi-4", "GLM-4-9B")
+GLM_9B = {
+    "model_type": "glm4", "hidden_size": 4096, "intermediate_size": 13696, "num_hidden_layers": 40,
+    "num_attention_heads": 32, "vocab_size": 151552,
+}  # fmt: skip
 POINTS = [(SMALL, case) for case in CASES] + [(model, case) for model in OTHERS for case in ("full", "lora")]
 
 
@@ -53,8 +58,22 @@ def test_the_predicted_peak_is_what_the_trainer_asks_for(model: str, case: str, 
     assert parts.total() - parts.runtime == pytest.approx(states + count(shape, training), rel=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
+@pytest.mark.parametrize("case", ["full", "lora"])
+@pytest.mark.parametrize("model", ["microsoft/Phi-3-mini-4k-instruct", "microsoft/phi-4", "GLM-4-9B"])
+def test_what_a_layer_keeps_is_predicted_to_a_two_hundredth(model: str, case: str) -> None:
+    """What eight layers take beyond four, of so many tokens that the peak is where all is kept."""
+    training = replace(CASES[case], micro_batch_size=8)
+    four = four_layers_of(model)
+    eight = four.model_copy(update={"num_layers": 8})
+    counted = count(eight, training) - count(four, training)
+    more, less = predict(eight, training), predict(four, training)
+    predicted = more.activations + more.scratch - less.activations - less.scratch
+    assert predicted == pytest.approx(counted, rel=0.005)
+
+
 def four_layers_of(model: str) -> ModelShape:
     """A layer is as the model's; so few that what is there once weighs more than it would."""
-    shape = shipped_shape(f"hf://{model}")
+    shape = shape_from_config(GLM_9B, model) if model == "GLM-4-9B" else shipped_shape(f"hf://{model}")
     assert shape is not None
     return shape.model_copy(update={"num_layers": 4})

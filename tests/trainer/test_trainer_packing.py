@@ -98,7 +98,17 @@ MODELS: dict[str, dict[str, Any]] = {
     "qwen3-sliding": {"model_type": "qwen3", "use_sliding_window": True, **SLIDING},
     "gemma": {"model_type": "gemma"},
     "gemma3_text": {"model_type": "gemma3_text", **SLIDING},
-}
+    "phi3": {"model_type": "phi3"},
+    "phi3-sliding": {"model_type": "phi3", "sliding_window": WINDOW},
+    "phi3-longrope": {
+        "model_type": "phi3", "partial_rotary_factor": 0.5, "original_max_position_embeddings": 12,
+        "rope_scaling": {
+            "type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [4.0, 9.0],
+            "original_max_position_embeddings": 12,
+        },
+    },
+    "glm4": {"model_type": "glm4"},
+}  # fmt: skip
 SHAPES = [
     (11, [(3, 7), (9, 11)]), (17, [(12, 17)]), (5, [(1, 5)]), (23, [(6, 9), (15, 22)]), (8, [(0, 8)]), (2, [(1, 2)]),
 ]  # fmt: skip

@@ -53,6 +53,16 @@ FAMILIES = {
     "Gemma": Family(
         ["<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"], "<eos>", "<bos>", sentencepiece=True, template="gemma",
     ),
+    "Phi-3": Family(
+        ["<s>", "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+        "<|endoftext|>", "<s>", sentencepiece=True, template="phi3",
+    ),
+    "Phi-4-mini": Family(
+        ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"], "<|endoftext|>", template="phi4mini",
+    ),
+    "Phi-4": Family(
+        ["<|endoftext|>", "<|im_start|>", "<|im_sep|>", "<|im_end|>"], "<|im_end|>", template="phi4",
+    ),
     "GLM-4": Family(
         ["<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"],
         "<|endoftext|>", template="glm4",

@@ -221,8 +221,14 @@ class _Answer:
         if not (before.startswith(given) or given.startswith(before)):
             return None
         tail, after = through.literals[-1].rstrip(), whole.literals[last + 1]
-        if through.fields[-1:] != [whole.fields[last]] or not after.startswith(tail):
+        if through.fields[-1:] != [whole.fields[last]]:
             return None
+        if not after.startswith(tail):
+            tail = tail.removesuffix(
+                template.eos
+            ).rstrip()  # Phi's writes it after a whole conversation, not after turns
+            if not tail or not after.startswith(tail):
+                return None
         closed = any(token.end() == len(tail) for token in template.special.finditer(tail))
         if not closed:
             tail += _to_special_token(template, after[len(tail) :])

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from finetune_core.planning import LOGITS_AT_A_TIME
 from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
+from finetune_trainer.rotation import rotated_row_by_row
 from finetune_trainer.rows import MicroBatch
 from finetune_trainer.stage import say
 
@@ -43,9 +44,11 @@ class WithLoss(nn.Module):
         (supervised tokens by vocabulary) never exists.
         """
         causal = self.causal
-        states = causal.get_decoder()(
-            input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
-        ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
+        decoder = causal.get_decoder()
+        with rotated_row_by_row(decoder, batch.lengths):
+            states = decoder(
+                input_ids=batch.input_ids, position_ids=batch.position_ids, rows=batch, use_cache=False
+            ).last_hidden_state[0, batch.predicting]  # (supervised, hidden)
         head = causal.get_output_embeddings()
         device = states.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else head.weight.dtype

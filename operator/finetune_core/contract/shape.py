@@ -23,20 +23,25 @@ class ModelShape(ApiModel):
     qk_norm: bool = False
     norms_per_layer: int = 2
     gated_mlp: bool = True
+    fused_qkv: bool = False
+    """Queries, keys and values come of one linear."""
+    fused_gate_up: bool = False
+    """Both inputs of the gated MLP come of one linear."""
 
     @property
     def linear_shapes(self) -> dict[str, tuple[int, int]]:
         """(in, out) features of each linear of one layer, by its module name."""
         hidden, heads, kv = self.hidden_size, self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
-        shapes = {
-            "q_proj": (hidden, heads),
-            "k_proj": (hidden, kv),
-            "v_proj": (hidden, kv),
-            "o_proj": (heads, hidden),
-            "up_proj": (hidden, self.intermediate_size),
-            "down_proj": (self.intermediate_size, hidden),
-        }
-        return shapes | ({"gate_proj": (hidden, self.intermediate_size)} if self.gated_mlp else {})
+        inner = self.intermediate_size
+        if self.fused_qkv:
+            attention = {"qkv_proj": (hidden, heads + 2 * kv)}
+        else:
+            attention = {"q_proj": (hidden, heads), "k_proj": (hidden, kv), "v_proj": (hidden, kv)}
+        if self.fused_gate_up:
+            mlp = {"gate_up_proj": (hidden, 2 * inner)}
+        else:
+            mlp = ({"gate_proj": (hidden, inner)} if self.gated_mlp else {}) | {"up_proj": (hidden, inner)}
+        return attention | {"o_proj": (heads, hidden)} | mlp | {"down_proj": (inner, hidden)}
 
     @property
     def linear_parameters(self) -> int:

@@ -15,6 +15,11 @@ _LOG_SUM = 4
 """Attention keeps the logarithm of each head's sum, in fp32."""
 _FP32_NORMALISED = ("gemma", "gemma3_text")
 """Gemma's norms multiply by their weight before they go back to 16 bit."""
+_BEFORE_LINEARS = 2
+"""Norms of a layer whose input is the stream between the layers; the others' is what a linear gives."""
+_PARTLY_ROTATED = ("phi3", "glm4")
+"""Heads are put together of a rotated and another part, and lie one after another then, in attention's output too; the
+linear after it gets a copy in the order of the tokens."""
 
 
 def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
@@ -30,6 +35,8 @@ def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
     normed_heads = queries + keys if shape.qk_norm else 0
     kept = _FP32 * (normed + normed_heads) + _LOG_SUM * shape.num_heads
     kept += compute * (2 * queries + 2 * keys + (3 if shape.gated_mlp else 2) * shape.intermediate_size)
+    if shape.fused_qkv and (training.varlen_attention or queries == keys):
+        kept += compute * (queries + keys)  # values are a part of what the linear gave, and keep all of it
     if not training.varlen_attention:
         kept += compute * (2 * (queries - keys) + queries)  # keys and values of every head, and the rows put together
     if training.lora is not None:
@@ -38,9 +45,12 @@ def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
     if shape.model_type in _FP32_NORMALISED:
         kept += _FP32 * (normed + normed_heads)
     else:
-        kept += training.stream_bytes * normed + compute * normed_heads
+        of_stream = _BEFORE_LINEARS * shape.hidden_size
+        kept += training.stream_bytes * of_stream + compute * (normed - of_stream + normed_heads)
+    if shape.model_type in _PARTLY_ROTATED and training.varlen_attention:
+        kept += compute * queries
     # q, k, v have one input, and gate, up; autocast of fp32 makes a copy for each linear.
-    inputs = 5 if training.stream_bytes > compute else 2
+    inputs = len(shape.linear_shapes) - 2 if training.stream_bytes > compute else 2
     return kept + compute * (inputs * shape.hidden_size + (shape.intermediate_size if shape.gated_mlp else 0))
 
 
@@ -58,10 +68,14 @@ def passing_forward(shape: ModelShape, training: TrainingShape) -> int:
 
 
 def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
-    """Most that a layer's backward pass takes beyond what is kept: gradients within the MLP, and of its input."""
+    """Most that a layer's backward pass takes beyond what is kept: gradients within the MLP, and of its input.
+
+    Where a norm comes after the MLP, its backward comes before all that is released: four fp32 temporaries.
+    """
     compute, hidden = training.compute_bytes, shape.hidden_size
     if training.lora is None:
-        return training.stream_bytes * hidden + 2 * compute * shape.intermediate_size
+        of_norm = (4 * _FP32 + 2 * compute) * hidden if shape.norms_per_layer > _BEFORE_LINEARS else 0
+        return max(of_norm, training.stream_bytes * hidden + 2 * compute * shape.intermediate_size)
     if "down_proj" not in targeted(shape, training.lora):
         return compute * (hidden + 3 * shape.intermediate_size)
     return compute * 5 * hidden + _of_last_linear(shape, training)

@@ -38,14 +38,14 @@ class _Architecture:
     """Default of tie_word_embeddings."""
     max_positions: int
     """Default of max_position_embeddings."""
+    attention_bias: bool | None = None
+    """Default of attention_bias where it stands for biases of q, k and v alone; None: it is not read for them."""
     biases: tuple[str, ...] = ()
     """Switches for biases that ModelShape does not count; they must be off."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Fields of ModelShape that are no numbers of the config."""
 
 
-# Left out: phi3 (its fused qkv_proj and gate_up_proj are other linears than LoRA and the memory model are told of),
-# gemma2 (its soft-capped attention takes memory that no field says), mixtures of experts (not dense).
 _ARCHITECTURES = {
     "llama": _Architecture(max_positions=2048, biases=("attention_bias", "mlp_bias")),
     "mistral": _Architecture(max_positions=131072, kv_heads=8),
@@ -60,7 +60,17 @@ _ARCHITECTURES = {
         max_positions=131072, kv_heads=4, head_dim=256, tied_embeddings=True, biases=("attention_bias",),
         extras={"qk_norm": True, "norms_per_layer": 4},
     ),
+    "phi3": _Architecture(max_positions=4096, extras={"fused_qkv": True, "fused_gate_up": True}),
+    "glm4": _Architecture(
+        max_positions=131072, kv_heads=2, head_dim=128, attention_bias=True,
+        extras={"norms_per_layer": 4, "fused_gate_up": True},
+    ),
 }  # fmt: skip
+
+_REFUSED = {
+    "gemma2": "its attention caps the scores and its head the logits, which the trainer does not",
+}
+"""Why not, for what people would ask for."""
 
 _LARGEST = {
     "hidden_size": 2**17,
@@ -88,18 +98,20 @@ def shipped_shape(uri: str) -> ModelShape | None:
 def smaller_models(uri: str) -> list[str]:
     """Locations of the smaller models of the same family and kind (base or chat), the next smaller first.
 
+    One of each size: that which ``models.yaml`` names first.
+
     Raises:
         InvalidSpec: not a location at all.
     """
     model = _find(uri)
     if model is None:
         return []
-    smaller = {
-        f"hf://{name}": other.shape.parameters
-        for name, other in _models().items()
-        if (other.family, other.kind) == (model.family, model.kind) and other.shape.parameters < model.shape.parameters
-    }
-    return sorted(smaller, key=lambda name: smaller[name], reverse=True)
+    smaller: dict[int, str] = {}
+    for name, other in _models().items():
+        size = other.shape.parameters
+        if (other.family, other.kind) == (model.family, model.kind) and size < model.shape.parameters:
+            smaller.setdefault(size, f"hf://{name}")
+    return [smaller[size] for size in sorted(smaller, reverse=True)]
 
 
 def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
@@ -117,6 +129,8 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
     model_type = config.get("model_type")
     architecture = _ARCHITECTURES.get(model_type) if isinstance(model_type, str) else None
     if not isinstance(model_type, str) or architecture is None:
+        if isinstance(model_type, str) and model_type in _REFUSED:
+            raise InvalidSpec(f"{source}: model type {model_type} cannot be trained: {_REFUSED[model_type]}")
         known = ", ".join(_ARCHITECTURES)
         raise InvalidSpec(f"{source}: model type {reprlib.repr(model_type)} is not known yet: known are {known}")
     for switch in architecture.biases:
@@ -133,6 +147,9 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
         )
     if architecture.head_dim is None and config.get("head_dim") is None and hidden % heads:
         raise InvalidSpec(f"{source}: hidden_size is {hidden}, which is not a multiple of num_attention_heads {heads}")
+    biases = {}
+    if architecture.attention_bias is not None:
+        biases["qkv_bias"] = _flag(config, "attention_bias", source, architecture.attention_bias)
     return ModelShape(
         model_type=model_type,
         hidden_size=hidden,
@@ -143,7 +160,8 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
         head_dim=_number(config, "head_dim", source, architecture.head_dim or hidden // heads),
         vocab_size=_number(config, "vocab_size", source),
         max_position_embeddings=_number(config, "max_position_embeddings", source, architecture.max_positions),
-        tied_embeddings=_tied(config, source, architecture.tied_embeddings),
+        tied_embeddings=_flag(config, "tie_word_embeddings", source, architecture.tied_embeddings),
+        **biases,
         **architecture.extras,
     )
 
@@ -183,10 +201,10 @@ def _number(config: dict[str, Any], key: str, source: str, default: int | None =
     return value
 
 
-def _tied(config: dict[str, Any], source: str, default: bool) -> bool:
-    value = config.get("tie_word_embeddings")
+def _flag(config: dict[str, Any], key: str, source: str, default: bool) -> bool:
+    value = config.get(key)
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise InvalidSpec(f"{source}: tie_word_embeddings is {reprlib.repr(value)}: expected true or false")
+        raise InvalidSpec(f"{source}: {key} is {reprlib.repr(value)}: expected true or false")
     return value

@@ -49,6 +49,13 @@ PUBLISHED = {
     "mistralai/Mistral-7B-Instruct-v0.3": 7_248_023_552,
     "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T": 1_100_048_384,
     "TinyLlama/TinyLlama-1.1B-Chat-v1.0": 1_100_048_384,
+    "microsoft/Phi-3-mini-4k-instruct": 3_821_079_552,
+    "microsoft/Phi-3-mini-128k-instruct": 3_821_079_552,
+    "microsoft/Phi-3.5-mini-instruct": 3_821_079_552,
+    "microsoft/Phi-3-medium-4k-instruct": 13_960_238_080,
+    "microsoft/Phi-3-medium-128k-instruct": 13_960_238_080,
+    "microsoft/Phi-4-mini-instruct": 3_836_021_760,
+    "microsoft/phi-4": 14_659_507_200,
 }
 
 # A small model of each type, with as little said as its config.json may say. The counts are those of
@@ -111,6 +118,7 @@ class TestSmallerModels:
             ("hf://Qwen/Qwen3-4B", ["hf://Qwen/Qwen3-1.7B", "hf://Qwen/Qwen3-0.6B"]),
             ("hf://meta-llama/Llama-3.1-8B-Instruct",
              ["hf://meta-llama/Llama-3.2-3B-Instruct", "hf://meta-llama/Llama-3.2-1B-Instruct"]),
+            ("hf://microsoft/Phi-3-medium-4k-instruct", ["hf://microsoft/Phi-3.5-mini-instruct"]),
             ("hf://Qwen/Qwen2.5-0.5B", []),
             ("hf://mistralai/Mistral-7B-v0.3", []),
         ],
@@ -168,6 +176,13 @@ class TestShapeFromConfig:
             ("gemma3_text", {}, 1_121_760),
             ("gemma3_text", {"tie_word_embeddings": False}, 1_217_760),
             ("gemma3_text", {"head_dim": 40}, 373_968),
+            ("phi3", {}, 413_856),
+            ("phi3", {"tie_word_embeddings": True}, 317_856),
+            ("phi3", {"head_dim": 40}, 469_152),
+            ("glm4", {}, 776_928),
+            ("glm4", {"attention_bias": False}, 773_856),
+            ("glm4", {"tie_word_embeddings": True}, 680_928),
+            ("glm4", {"head_dim": 40}, 470_688),
         ],
     )
     def test_counts_as_transformers_does(self, model_type: str, changes: dict[str, Any], parameters: int) -> None:
@@ -177,7 +192,7 @@ class TestShapeFromConfig:
     @pytest.mark.parametrize(
         ("model_type", "heads", "kv_heads"),
         [("llama", 32, 32), ("mistral", 32, 8), ("qwen2", 64, 32), ("qwen3", 64, 32), ("gemma", 16, 16),
-         ("gemma3_text", 8, 4)],
+         ("gemma3_text", 8, 4), ("phi3", 32, 32), ("glm4", 4, 2)],
     )  # fmt: skip
     def test_silence_on_kv_heads_means_the_default_of_the_type(
         self, model_type: str, heads: int, kv_heads: int
@@ -193,15 +208,19 @@ class TestShapeFromConfig:
     @pytest.mark.parametrize(
         ("model_type", "positions"),
         [("llama", 2048), ("mistral", 131072), ("qwen2", 32768), ("qwen3", 32768), ("gemma", 8192),
-         ("gemma3_text", 131072)],
+         ("gemma3_text", 131072), ("phi3", 4096), ("glm4", 131072)],
     )  # fmt: skip
     def test_silence_on_the_context_means_the_default_of_the_type(self, model_type: str, positions: int) -> None:
         assert shape_from_config(SMALL | {"model_type": model_type}, "x").max_position_embeddings == positions
 
-    @pytest.mark.parametrize("model_type", ["phi3", "gemma2", "mixtral", "t5", "", None, 7, ["llama"], {"llama": 1}])
+    @pytest.mark.parametrize("model_type", ["mixtral", "t5", "", None, 7, ["llama"], {"llama": 1}])
     def test_other_types_are_refused_with_the_known_ones(self, model_type: object) -> None:
         with pytest.raises(InvalidSpec, match=r"config.json: model type .* is not known yet: known are llama, mistral"):
             shape_from_config(SMALL | {"model_type": model_type}, "config.json")
+
+    def test_a_type_that_would_be_trained_wrong_is_refused_with_the_reason(self) -> None:
+        with pytest.raises(InvalidSpec, match=r"config.json: model type gemma2 cannot be trained: .* caps the scores"):
+            shape_from_config(SMALL | {"model_type": "gemma2"}, "config.json")
 
     def test_a_config_without_a_type_is_refused(self) -> None:
         with pytest.raises(InvalidSpec, match="model type None is not known yet"):
@@ -234,10 +253,11 @@ class TestShapeFromConfig:
             shape_from_config(odd, "config.json")
         assert shape_from_config(odd | {"head_dim": 32}, "config.json").head_dim == 32
 
+    @pytest.mark.parametrize(("model_type", "flag"), [("llama", "tie_word_embeddings"), ("glm4", "attention_bias")])
     @pytest.mark.parametrize("value", ["false", 0, []])
-    def test_tied_embeddings_are_true_or_false(self, value: object) -> None:
-        with pytest.raises(InvalidSpec, match=r"tie_word_embeddings is .*: expected true or false"):
-            shape_from_config(SMALL | {"model_type": "llama", "tie_word_embeddings": value}, "config.json")
+    def test_flags_are_true_or_false(self, value: object, model_type: str, flag: str) -> None:
+        with pytest.raises(InvalidSpec, match=rf"{flag} is .*: expected true or false"):
+            shape_from_config(SMALL | {"model_type": model_type, flag: value}, "config.json")
 
     @pytest.mark.parametrize(
         ("model_type", "switch"), [("llama", "attention_bias"), ("llama", "mlp_bias"), ("qwen3", "attention_bias")]
