@@ -67,10 +67,13 @@ _ARCHITECTURES = {
     ),
 }  # fmt: skip
 
+_EXPERTS = "it is a mixture of experts, whose memory is not predicted, and qlora would leave the experts in 16 bit"
 _REFUSED = {
     "gemma2": "its attention caps the scores and its head the logits, which the trainer does not",
+    **dict.fromkeys(("mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "deepseek_v3", "glm4_moe", "phimoe"), _EXPERTS),
 }
-"""Why not, for what people would ask for."""
+"""Why not, for what people would ask for. Experts are no linears in transformers but tensors of three dimensions, which
+bitsandbytes (0.50) does not quantise."""
 
 _LARGEST = {
     "hidden_size": 2**17,

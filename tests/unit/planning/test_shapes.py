@@ -213,14 +213,18 @@ class TestShapeFromConfig:
     def test_silence_on_the_context_means_the_default_of_the_type(self, model_type: str, positions: int) -> None:
         assert shape_from_config(SMALL | {"model_type": model_type}, "x").max_position_embeddings == positions
 
-    @pytest.mark.parametrize("model_type", ["mixtral", "t5", "", None, 7, ["llama"], {"llama": 1}])
+    @pytest.mark.parametrize("model_type", ["mamba9", "t5", "", None, 7, ["llama"], {"llama": 1}])
     def test_other_types_are_refused_with_the_known_ones(self, model_type: object) -> None:
         with pytest.raises(InvalidSpec, match=r"config.json: model type .* is not known yet: known are llama, mistral"):
             shape_from_config(SMALL | {"model_type": model_type}, "config.json")
 
-    def test_a_type_that_would_be_trained_wrong_is_refused_with_the_reason(self) -> None:
-        with pytest.raises(InvalidSpec, match=r"config.json: model type gemma2 cannot be trained: .* caps the scores"):
-            shape_from_config(SMALL | {"model_type": "gemma2"}, "config.json")
+    @pytest.mark.parametrize(
+        ("model_type", "reason"),
+        [("gemma2", "its attention caps the scores"), ("mixtral", "mixture of experts"), ("qwen3_moe", "of experts")],
+    )
+    def test_types_that_people_would_ask_for_are_refused_with_the_reason(self, model_type: str, reason: str) -> None:
+        with pytest.raises(InvalidSpec, match=rf"config.json: model type {model_type} cannot be trained: .*{reason}"):
+            shape_from_config(SMALL | {"model_type": model_type}, "config.json")
 
     def test_a_config_without_a_type_is_refused(self) -> None:
         with pytest.raises(InvalidSpec, match="model type None is not known yet"):
