@@ -224,9 +224,8 @@ class _Answer:
         if through.fields[-1:] != [whole.fields[last]]:
             return None
         if not after.startswith(tail):
-            tail = tail.removesuffix(
-                template.eos
-            ).rstrip()  # Phi's writes it after a whole conversation, not after turns
+            # Phi's templates write it after a whole conversation, and not after its turns.
+            tail = tail.removesuffix(template.eos).rstrip()
             if not tail or not after.startswith(tail):
                 return None
         closed = any(token.end() == len(tail) for token in template.special.finditer(tail))
