@@ -5,17 +5,16 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerFast
 
 from finetune_core.contract import ModelShape
 
 SEED = 1
 
 
-def save_random_model(shape: ModelShape, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
-    """The model, the same each time, and a tokenizer that is never asked; made on the device: a card is faster."""
-    torch.manual_seed(SEED)
-    config = AutoConfig.for_model(
+def config_of(shape: ModelShape, **more: int | None) -> PreTrainedConfig:
+    """transformers' configuration of a shape."""
+    return AutoConfig.for_model(
         shape.model_type,
         hidden_size=shape.hidden_size,
         intermediate_size=shape.intermediate_size,
@@ -26,10 +25,14 @@ def save_random_model(shape: ModelShape, folder: Path, dtype: torch.dtype, devic
         vocab_size=shape.vocab_size,
         max_position_embeddings=shape.max_position_embeddings,
         tie_word_embeddings=shape.tied_embeddings,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
+        **more,
     )
+
+
+def save_random_model(shape: ModelShape, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
+    """The model, the same each time, and a tokenizer that is never asked; made on the device: a card is faster."""
+    torch.manual_seed(SEED)
+    config = config_of(shape, bos_token_id=None, eos_token_id=0, pad_token_id=0)
     with device:
         AutoModelForCausalLM.from_config(config, dtype=dtype).save_pretrained(folder)
     words = Tokenizer(WordLevel({"<end>": 0, "<unknown>": 1}, unk_token="<unknown>"))

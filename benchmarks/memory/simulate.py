@@ -12,9 +12,11 @@ allocator's slack, and the CUDA context. ``bench_memory.py`` measures those on a
 """
 
 import statistics
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -25,7 +27,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import ModelShape
@@ -87,17 +89,10 @@ class _Live(TorchDispatchMode):
 
 def _without_content(shape: ModelShape, training: TrainingShape) -> nn.Module:
     """The model as ``finetune_trainer.model`` makes it, on no device."""
-    config = AutoConfig.for_model(
-        shape.model_type,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_layers,
-        num_attention_heads=shape.num_heads,
-        num_key_value_heads=shape.num_kv_heads,
-        head_dim=shape.head_dim,
-        vocab_size=shape.vocab_size,
-        tie_word_embeddings=shape.tied_embeddings,
-    )
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from random_model import config_of
+
+    config = config_of(shape)
     dtype = torch.float32 if training.master_weights == "fp32" else DTYPES[training.precision]
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention.ROW_BY_ROW)

@@ -1,7 +1,7 @@
 """plan(): the method, the settings and the reasons, or what would fit instead."""
 
 from finetune_core.api.job import FineTuneJobSpec, Method
-from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters
+from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters, Warning
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.estimate import estimate, over_budget
@@ -93,6 +93,7 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
     expected = estimate(
         settings.shape, fit.training, resolved, settings.data, settings.gpu, asked.per_node, asked.nodes
     )
+    told = warnings(method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu)
     return Plan(
         feasible=True,
         method=method,
@@ -111,7 +112,12 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         ),
         estimate=expected,
         reasons=[chosen, *rejected, *reasons],
-        warnings=warnings(method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu),
+        warnings=[
+            Warning(code=code, message=message)
+            for code, message in warnings(
+                method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu
+            )
+        ],
     )
 
 

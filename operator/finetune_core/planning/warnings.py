@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_core.api.job import Dataset, Method, ValidationFraction
-from finetune_core.api.plan import Estimate, ResolvedHyperparameters, Warning
+from finetune_core.api.plan import Estimate, ResolvedHyperparameters
 from finetune_core.contract import DataStatistics
 from finetune_core.planning.estimate import in_words
 from finetune_core.planning.gpus import Gpu
@@ -29,20 +29,8 @@ def warnings(
     dataset: Dataset,
     data: DataStatistics,
     gpu: Gpu,
-) -> list[Warning]:
-    """Every warning about a feasible plan."""
-    found = _warnings(method, resolved, expected, dataset, data, gpu)
-    return [Warning(code=code, message=message) for code, message in found]
-
-
-def _warnings(
-    method: Method,
-    resolved: ResolvedHyperparameters,
-    expected: Estimate,
-    dataset: Dataset,
-    data: DataStatistics,
-    gpu: Gpu,
 ) -> Iterator[tuple[str, str]]:
+    """Code and text of every warning about a feasible plan."""
     set_aside = data.validation_rows if isinstance(dataset.validation, ValidationFraction) else 0
     rows = data.rows + set_aside
     amount = judge(rows, dataset.task)
