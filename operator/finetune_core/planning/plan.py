@@ -112,12 +112,7 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         ),
         estimate=expected,
         reasons=[chosen, *rejected, *reasons],
-        warnings=[
-            Warning(code=code, message=message)
-            for code, message in warnings(
-                method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu
-            )
-        ],
+        warnings=[Warning(code=code, message=message) for code, message in told],
     )
 
 
