@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from finetune_core.api.plan import Memory
 from finetune_core.contract import ModelShape
 from finetune_core.planning.gpus import Gpu
-from finetune_core.planning.memory import USABLE_SHARE, predict
+from finetune_core.planning.memory import predict, usable_share
 from finetune_core.planning.speed import micro_batch_seconds
 from finetune_core.planning.training_shape import TrainingShape
 
@@ -48,7 +48,7 @@ def search(
         checkpointing: to choose from.
         typical_tokens: length of a usual row, for the speed (the peak uses the longest).
     """
-    budget = int(usable_bytes * USABLE_SHARE)
+    budget = int(usable_bytes * usable_share(base))
     fits = list(_candidates(shape, base, budget, micro_batch_sizes, checkpointing))
     fitting = [fit for fit in fits if fit.fits]
     if not fitting:

@@ -27,6 +27,7 @@ from finetune_core.planning.memory import (
     head_bytes,
     quantized_bytes_per_parameter,
     sharded,
+    usable_share,
 )
 from finetune_core.planning.training_shape import TrainingShape
 
@@ -63,9 +64,10 @@ class Habits:
     """The rotation's cosine and sine of every position, in each layer (transformers before 4.40)."""
     gradients_freed_in_backward: bool = False
     """Each is used and freed when it is there, and the 8-bit moments are paged: the host has them."""
-    recomputes_in_fp32: bool = False
-    """Adapters in FSDP: the layer that is computed again is so in fp32. The tables show it: a token more takes 60 h
-    more on two and four cards than on one, for LoRA as for QLoRA, and not for full."""
+    keeps_inputs_twice: bool = False
+    """Adapters in FSDP: in the backward pass the checkpointed input of each layer is there twice, as if it stayed
+    until the end beside its gradient. The tables show it: a token more takes 2 h more for each layer on two and four
+    cards than on one, of 32 layers as of 80, for LoRA as for QLoRA, and not for full; nor is it there in the loss."""
     whole_and_a_share: bool = False
     """FSDP as LitGPT's tables have it: the weights whole, and a share of them and of all else."""
     deepspeed: bool = False
@@ -80,10 +82,10 @@ class Habits:
 
 HABITS = {
     "fms-acceleration-a100": Habits(
-        steps_each_batch=True, tables_in_each_layer=True, recomputes_in_fp32=True, dropout=0.0
+        steps_each_batch=True, tables_in_each_layer=True, keeps_inputs_twice=True, dropout=0.0
     ),
     "fms-acceleration-liger": Habits(
-        loss="fused", steps_each_batch=True, fused_kernels=True, recomputes_in_fp32=True, dropout=0.1
+        loss="fused", steps_each_batch=True, fused_kernels=True, keeps_inputs_twice=True, dropout=0.1
     ),
     "litgpt-config-hub": Habits(
         loss="chunks",
@@ -187,6 +189,13 @@ def needed(point: Point) -> int:
     )
 
 
+def usable_of(point: Point) -> float:
+    """Bytes of its card that a plan of ours may use; DeepSpeed is no FSDP, and has what one card alone has."""
+    habits = habits_of(point)
+    share = USABLE_SHARE if habits.deepspeed else usable_share(training_of(point, habits))
+    return share * memory_of(point)
+
+
 def memory_of(point: Point) -> int:
     """Of its card, as the driver reports it."""
     memory = {gpu.name: gpu.memory_bytes for gpu in catalogue()} | {"RTX-PRO-6000": 96 * 2**30}
@@ -260,8 +269,9 @@ def _moments(point: Point, shape: ModelShape, habits: Habits) -> Iterator[Memory
     yield MemoryParts(
         activations=tokens * (kept + last), logits=_logits(point, shape, training, habits), scratch=head - gradients
     )
+    again = kept if habits.keeps_inputs_twice and training.shards > 1 and training.lora is not None else 0
     computing = _computed_again(shape, training, habits) if training.activation_checkpointing else 0
-    yield MemoryParts(activations=tokens * (kept + computing), scratch=linear - gradients)
+    yield MemoryParts(activations=tokens * (kept + again + computing), scratch=linear - gradients)
     yield MemoryParts(activations=tokens * (kept + passing_forward(shape, training)), scratch=linear - gradients)
     if row.method == "full" and not habits.gradients_freed_in_backward:
         yield MemoryParts(scratch=_of_the_update(point, shape, habits))
@@ -278,9 +288,7 @@ def _computed_again(shape: ModelShape, training: TrainingShape, habits: Habits) 
 
 
 def _layers_in_fp32(training: TrainingShape, habits: Habits) -> bool:
-    if habits.prepared_for_4_bit and training.method == "qlora":
-        return True
-    return habits.recomputes_in_fp32 and training.shards > 1 and training.lora is not None
+    return habits.prepared_for_4_bit and training.method == "qlora"
 
 
 def _gradients(point: Point, shape: ModelShape, habits: Habits) -> int:

@@ -66,7 +66,7 @@ def test_a_3070_is_told_of_qlora_by_name_of_smaller_models_of_the_same_kind_and_
         "gpu.type=RTX-3060",
         "gpu.type=RTX-2080-Ti",
         "gpu.type=RTX-A2000-12GB",
-        "gpu.perNode=2",
+        "gpu.perNode=4",
     ]
 
 

@@ -117,13 +117,13 @@ class TestSharding:
         [
             (["gpu.type=A10"], "lora", "none", None),
             (["gpu.type=A10", "gpu.perNode=4"], "lora", "none", None),
-            (["gpu.type=RTX-4090", "gpu.perNode=8"], "full", "full", "fp32"),
+            (["gpu.type=RTX-5090", "gpu.perNode=8"], "full", "full", "fp32"),
             (["gpu.type=T4", "gpu.nodes=2"], "lora", "full", None),
             (["gpu.type=A100-80GB"], "full", "none", "none"),
             (["gpu.type=A100-80GB", "gpu.perNode=2"], "full", "full", "fp32"),
             (["gpu.type=A100-80GB", "gpu.perNode=2", "hyperparameters.masterWeights=none"], "full", "none", "none"),
             (["gpu.type=B200", "gpu.perNode=8"], "full", "none", "fp32"),
-            (["gpu.type=RTX-3070", "gpu.perNode=2"], "qlora", "full", None),
+            (["gpu.type=RTX-3070", "gpu.perNode=4"], "qlora", "full", None),
         ],
     )
     def test_is_taken_where_one_gpu_does_not_hold_it_all(
@@ -135,13 +135,13 @@ class TestSharding:
         assert any(reason.field == "sharding" for reason in answer.reasons)
 
     def test_of_weights_without_masters_is_refused_and_says_so(self) -> None:
-        answer = plan_of("method=full", "gpu.type=RTX-4090", "gpu.perNode=8", "hyperparameters.masterWeights=none")
+        answer = plan_of("method=full", "gpu.type=RTX-5090", "gpu.perNode=8", "hyperparameters.masterWeights=none")
         (reason,) = answer.reasons
         assert not answer.feasible
         assert "on each GPU" in reason.because
         assert reason.because.endswith("; masterWeights none cannot be divided over GPUs: leave it out, or write fp32")
         assert plan_of(
-            "method=full", "gpu.type=RTX-4090", "gpu.perNode=8", "hyperparameters.masterWeights=fp32"
+            "method=full", "gpu.type=RTX-5090", "gpu.perNode=8", "hyperparameters.masterWeights=fp32"
         ).feasible
 
     @pytest.mark.parametrize("method", METHODS)
@@ -261,7 +261,7 @@ class TestThePod:
         assert one == four
 
     def test_holds_the_whole_model_when_it_is_stored(self) -> None:
-        pod = plan_of("method=full", "gpu.type=RTX-4090", "gpu.perNode=8").pod
+        pod = plan_of("method=full", "gpu.type=RTX-5090", "gpu.perNode=8").pod
         assert pod is not None
         assert pod.memory_bytes > 4 * QWEN_7B.parameters + 8 * 3e9
         assert pod.ephemeral_storage_bytes > (2 + 12) * QWEN_7B.parameters
@@ -279,11 +279,11 @@ class TestThePod:
 
 class TestAlternatives:
     def test_name_the_least_number_of_cards_that_is_enough(self) -> None:
-        answer = plan_of("method=full", "gpu.type=RTX-4090")
+        answer = plan_of("method=full", "gpu.type=RTX-5090")
         more = [found for found in answer.alternatives if found.change.startswith("gpu.perNode")]
         assert [(found.change, found.method) for found in more] == [("gpu.perNode=8", "full")]
-        assert not plan_of("method=full", "gpu.type=RTX-4090", "gpu.perNode=4").feasible
-        assert plan_of("method=full", "gpu.type=RTX-4090", "gpu.perNode=8").feasible
+        assert not plan_of("method=full", "gpu.type=RTX-5090", "gpu.perNode=4").feasible
+        assert plan_of("method=full", "gpu.type=RTX-5090", "gpu.perNode=8").feasible
 
     def test_name_none_where_there_are_as_many_or_none_is_enough(self) -> None:
         for changes in (
