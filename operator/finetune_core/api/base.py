@@ -17,6 +17,7 @@ class ApiModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         protected_namespaces=(),
+        defer_build=True,
     )
 
     def to_json(self, indent: int | None = None) -> str:

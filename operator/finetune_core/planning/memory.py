@@ -4,6 +4,7 @@ Every constant has its source; none is fitted to the tables that tests compare i
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from finetune_core.api.plan import MemoryParts, ResolvedLora, ResolvedQuantization
 from finetune_core.contract import ModelShape
@@ -43,7 +44,7 @@ def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     parts = _full(shape, training) if training.method == "full" else _adapters(shape, training)
     if training.shards > 1:
         parts = sharded(shape, training, parts)
-    worst = max(_moments(shape, training), key=MemoryParts.total)
+    worst = max(_moments(shape, training), key=sum)
     return parts.model_copy(
         update={
             "activations": worst.activations,
@@ -59,7 +60,15 @@ def usable_share(training: TrainingShape) -> float:
     return USABLE_SHARE if training.shards == 1 else USABLE_SHARE_OF_DIVIDED
 
 
-def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[MemoryParts]:
+class _Moment(NamedTuple):
+    """What is there beside what is there all the time."""
+
+    activations: int = 0
+    logits: int = 0
+    scratch: int = 0
+
+
+def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[_Moment]:
     """What comes and goes, at each moment that may be the worst."""
     tokens, layers = training.tokens, shape.num_layers
     layer, last = kept_by_a_layer(shape, training), kept_by_the_last_norm(shape, training)
@@ -71,19 +80,19 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[MemoryParts
     waiting = embedding if shape.tied_embeddings else 0
 
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
-    yield MemoryParts(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=casts)
-    yield MemoryParts(activations=tokens * (kept + passing_forward(shape, training)), scratch=casts + linear)
+    yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=casts)
+    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=casts + linear)
     if training.activation_checkpointing:
         # The last layer is computed again; autocast's copies of the weights are gone, but for those of that layer.
         passing = layer + passing_backward(shape, training)
         copied = casts // layers
     else:
         passing, copied = 7 * training.compute_bytes * shape.hidden_size, casts
-    yield MemoryParts(activations=tokens * (kept + passing), logits=waiting, scratch=copied + linear)
-    yield MemoryParts(logits=2 * waiting, scratch=embedding + copied)
+    yield _Moment(activations=tokens * (kept + passing), logits=waiting, scratch=copied + linear)
+    yield _Moment(logits=2 * waiting, scratch=embedding + copied)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it (optimi).
-        yield MemoryParts(scratch=2 * shape.vocab_size * shape.hidden_size)
+        yield _Moment(scratch=2 * shape.vocab_size * shape.hidden_size)
 
 
 def sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts) -> MemoryParts:

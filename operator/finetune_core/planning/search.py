@@ -49,10 +49,10 @@ def search(
         typical_tokens: length of a usual row, for the speed (the peak uses the longest).
     """
     budget = int(usable_bytes * usable_share(base))
-    fits = list(_candidates(shape, base, budget, micro_batch_sizes, checkpointing))
-    fitting = [fit for fit in fits if fit.fits]
+    tried = list(_candidates(shape, base, budget, micro_batch_sizes, checkpointing))
+    fitting = [fit for fit in tried if fit.fits]
     if not fitting:
-        return min(fits, key=lambda fit: fit.memory.peak_bytes)
+        return min(tried, key=lambda fit: fit.memory.peak_bytes)
     seconds = [_seconds_of_a_row(shape, fit.training, gpu, typical_tokens) for fit in fitting]
     near = [fit for fit, took in zip(fitting, seconds, strict=True) if took <= min(seconds) * SLOWER_BUT_SMALLER]
     return min(near, key=lambda fit: fit.memory.peak_bytes)
@@ -61,11 +61,15 @@ def search(
 def _candidates(
     shape: ModelShape, base: TrainingShape, budget: int, micro_batch_sizes: list[int], checkpointing: list[bool]
 ) -> Iterator[Fit]:
-    for size in micro_batch_sizes:
-        for recompute in checkpointing:
+    """With and without checkpointing, all that fit and the smallest that does not; a larger batch never needs less."""
+    for recompute in checkpointing:
+        for size in sorted(micro_batch_sizes):
             training = replace(base, micro_batch_size=size, activation_checkpointing=recompute)
             parts = predict(shape, training)
-            yield Fit(training, Memory(peak_bytes=parts.total(), budget_bytes=budget, parts=parts))
+            fit = Fit(training, Memory(peak_bytes=parts.total(), budget_bytes=budget, parts=parts))
+            yield fit
+            if not fit.fits:
+                break
 
 
 def _seconds_of_a_row(shape: ModelShape, training: TrainingShape, gpu: Gpu, typical_tokens: int) -> float:
