@@ -14,6 +14,9 @@ SEED = 1
 
 def config_of(shape: ModelShape, **more: int | None) -> PreTrainedConfig:
     """transformers' configuration of a shape."""
+    if shape.num_experts:
+        experts = {"num_experts": shape.num_experts, "num_experts_per_tok": shape.experts_per_token}
+        more |= experts | {"moe_intermediate_size": shape.intermediate_size}
     return AutoConfig.for_model(
         shape.model_type,
         hidden_size=shape.hidden_size,

@@ -9,7 +9,6 @@ from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import ModelShape
 from finetune_core.planning import shipped_shape
 from finetune_core.planning.memory import predict
-from finetune_core.planning.shapes import shape_from_config
 from finetune_core.planning.training_shape import TrainingShape
 
 LORA = ResolvedLora(rank=8, alpha=16, dropout=0.05, target_modules=["all-linear"])
@@ -37,12 +36,10 @@ CASES = {
     "lora of long rows": replace(ADAPTERS, micro_batch_size=1, row_tokens=8192, supervised_tokens=8192),
 }
 SMALL = "Qwen/Qwen3-0.6B"
-OTHERS = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.2-1B-Instruct", "microsoft/phi-4", "GLM-4-9B")
-GLM_9B = {
-    "model_type": "glm4", "hidden_size": 4096, "intermediate_size": 13696, "num_hidden_layers": 40,
-    "num_attention_heads": 32, "vocab_size": 151552,
-}  # fmt: skip
+OTHERS = ("Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.2-1B-Instruct", "microsoft/phi-4", "zai-org/GLM-4-9B-0414")
+EXPERTS = ("Qwen/Qwen3-30B-A3B", "mistralai/Mixtral-8x7B-v0.1")
 POINTS = [(SMALL, case) for case in CASES] + [(model, case) for model in OTHERS for case in ("full", "lora")]
+POINTS += [(model, "lora") for model in EXPERTS]
 
 
 @pytest.mark.filterwarnings(
@@ -59,8 +56,17 @@ def test_the_predicted_peak_is_what_the_trainer_asks_for(model: str, case: str, 
 
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing:FutureWarning")
-@pytest.mark.parametrize("case", ["full", "lora"])
-@pytest.mark.parametrize("model", ["microsoft/Phi-3-mini-4k-instruct", "microsoft/phi-4", "GLM-4-9B"])
+@pytest.mark.parametrize(
+    ("model", "case"),
+    [
+        *(
+            (model, case)
+            for model in ("microsoft/Phi-3-mini-4k-instruct", "microsoft/phi-4", "zai-org/GLM-4-9B-0414")
+            for case in ("full", "lora")
+        ),
+        *((model, "lora") for model in EXPERTS),
+    ],
+)
 def test_what_a_layer_keeps_is_predicted_to_a_two_hundredth(model: str, case: str) -> None:
     """What eight layers take beyond four, of so many tokens that the peak is where all is kept."""
     training = replace(CASES[case], micro_batch_size=8)
@@ -74,6 +80,6 @@ def test_what_a_layer_keeps_is_predicted_to_a_two_hundredth(model: str, case: st
 
 def four_layers_of(model: str) -> ModelShape:
     """A layer is as the model's; so few that what is there once weighs more than it would."""
-    shape = shape_from_config(GLM_9B, model) if model == "GLM-4-9B" else shipped_shape(f"hf://{model}")
+    shape = shipped_shape(f"hf://{model}")
     assert shape is not None
     return shape.model_copy(update={"num_layers": 4})

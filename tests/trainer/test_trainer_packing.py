@@ -108,6 +108,8 @@ MODELS: dict[str, dict[str, Any]] = {
         },
     },
     "glm4": {"model_type": "glm4"},
+    "mixtral": {"model_type": "mixtral", "num_local_experts": 4},
+    "qwen3_moe": {"model_type": "qwen3_moe", "moe_intermediate_size": 16, "num_experts": 8, "num_experts_per_tok": 3},
 }  # fmt: skip
 SHAPES = [
     (11, [(3, 7), (9, 11)]), (17, [(12, 17)]), (5, [(1, 5)]), (23, [(6, 9), (15, 22)]), (8, [(0, 8)]), (2, [(1, 2)]),

@@ -15,6 +15,8 @@ _LOG_SUM = 4
 """Attention keeps the logarithm of each head's sum, in fp32."""
 _FP32_NORMALISED = ("gemma", "gemma3_text")
 """Gemma's norms multiply by their weight before they go back to 16 bit."""
+_A_CHOICE = 56
+"""What the choice of one expert by one token leaves: indices there and back in 64 bit, and its weight."""
 _BEFORE_LINEARS = 2
 """Norms of a layer whose input is the stream between the layers; the others' is what a linear gives."""
 _PARTLY_ROTATED = ("phi3", "glm4")
@@ -34,7 +36,7 @@ def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
     normed = shape.norms_per_layer * shape.hidden_size
     normed_heads = queries + keys if shape.qk_norm else 0
     kept = _FP32 * (normed + normed_heads) + _LOG_SUM * shape.num_heads
-    kept += compute * (2 * queries + 2 * keys + (3 if shape.gated_mlp else 2) * shape.intermediate_size)
+    kept += compute * (2 * queries + 2 * keys) + _kept_by_the_mlp(shape, compute)
     if shape.fused_qkv and (training.varlen_attention or queries == keys):
         kept += compute * (queries + keys)  # values are a part of what the linear gave, and keep all of it
     if not training.varlen_attention:
@@ -54,6 +56,15 @@ def kept_by_a_layer(shape: ModelShape, training: TrainingShape) -> int:
     return kept + compute * (inputs * shape.hidden_size + (shape.intermediate_size if shape.gated_mlp else 0))
 
 
+def _kept_by_the_mlp(shape: ModelShape, compute: int) -> int:
+    """Gate, up and the activation; of experts those of each that a token goes through, and its output, which the
+    choice weighs."""
+    if not shape.num_experts:
+        return compute * (3 if shape.gated_mlp else 2) * shape.intermediate_size
+    of_one = compute * (3 * shape.intermediate_size + shape.hidden_size) + _A_CHOICE
+    return shape.experts_per_token * of_one + _FP32 * shape.num_experts
+
+
 def kept_by_the_last_norm(shape: ModelShape, training: TrainingShape) -> int:
     """Kept once: the input in fp32 and the output of the norm before the head, and what the first layer was given."""
     stream = training.stream_bytes
@@ -63,6 +74,8 @@ def kept_by_the_last_norm(shape: ModelShape, training: TrainingShape) -> int:
 
 def passing_forward(shape: ModelShape, training: TrainingShape) -> int:
     """Most that a layer's forward pass takes beyond what is kept: the input of the MLP's last linear, and its casts."""
+    if shape.num_experts:
+        return _passing_experts(shape, training)
     hidden = shape.hidden_size * training.compute_bytes
     return max(4 * hidden, _of_last_linear(shape, training) + (0 if training.lora else hidden))
 
@@ -73,12 +86,28 @@ def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
     Where a norm comes after the MLP, its backward comes before all that is released: four fp32 temporaries.
     """
     compute, hidden = training.compute_bytes, shape.hidden_size
+    if shape.num_experts:
+        return _passing_experts(shape, training)
     if training.lora is None:
         of_norm = (4 * _FP32 + 2 * compute) * hidden if shape.norms_per_layer > _BEFORE_LINEARS else 0
         return max(of_norm, training.stream_bytes * hidden + 2 * compute * shape.intermediate_size)
     if "down_proj" not in targeted(shape, training.lora):
         return compute * (hidden + 3 * shape.intermediate_size)
     return compute * 5 * hidden + _of_last_linear(shape, training)
+
+
+def passing_at_the_end(shape: ModelShape, training: TrainingShape) -> int:
+    """Most that the last layer's backward pass takes at its beginning, while all layers' are kept."""
+    return _passing_experts(shape, training) if shape.num_experts else 7 * training.compute_bytes * shape.hidden_size
+
+
+def _passing_experts(shape: ModelShape, training: TrainingShape) -> int:
+    """Of each token and expert of it: its output's gradient, and two products of that; or, where experts are wide,
+    gradients within them, for which the output is gone."""
+    compute, hidden, chosen = training.compute_bytes, shape.hidden_size, shape.experts_per_token
+    outputs = (3 * chosen + 3) * hidden
+    within = chosen * (3 * shape.intermediate_size - hidden) + hidden
+    return compute * max(outputs, within)
 
 
 def _of_last_linear(shape: ModelShape, training: TrainingShape) -> int:

@@ -12,6 +12,6 @@ def flops_per_token(shape: ModelShape, method: Method, row_tokens: float) -> flo
     Attention takes 2 multiplications of queries with half of the row's keys and values, forward, and twice that
     backward (Chowdhery et al. 2022, arXiv:2204.02311, appendix B, of which causal attention needs half).
     """
-    weights = shape.linear_parameters + shape.vocab_size * shape.hidden_size
+    weights = shape.active_parameters + shape.vocab_size * shape.hidden_size
     attention = 2 * shape.num_layers * shape.num_heads * shape.head_dim * row_tokens
     return (6 if method == "full" else 4) * weights + 3 * attention

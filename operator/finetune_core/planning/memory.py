@@ -11,6 +11,7 @@ from finetune_core.contract import ModelShape
 from finetune_core.planning.activations import (
     kept_by_a_layer,
     kept_by_the_last_norm,
+    passing_at_the_end,
     passing_backward,
     passing_forward,
     targeted,
@@ -43,16 +44,9 @@ def predict(shape: ModelShape, training: TrainingShape) -> MemoryParts:
     """
     parts = _full(shape, training) if training.method == "full" else _adapters(shape, training)
     if training.shards > 1:
-        parts = sharded(shape, training, parts)
+        parts = sharded(training, parts)
     worst = max(_moments(shape, training), key=sum)
-    return parts.model_copy(
-        update={
-            "activations": worst.activations,
-            "logits": worst.logits,
-            "scratch": parts.scratch + worst.scratch,
-            "runtime": RUNTIME_BYTES,
-        }
-    )
+    return parts.model_copy(update=worst._asdict() | {"runtime": RUNTIME_BYTES})
 
 
 def usable_share(training: TrainingShape) -> float:
@@ -73,34 +67,45 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[_Moment]:
     tokens, layers = training.tokens, shape.num_layers
     layer, last = kept_by_a_layer(shape, training), kept_by_the_last_norm(shape, training)
     casts = _cast_weights(shape, training)
-    # One linear at a time is dequantised, forward and backward.
-    linear = training.compute_bytes * _largest_linear(shape) if training.method == "qlora" else 0
+    of_weight = _made_of_a_weight(shape, training)
     # A tied head's gradient waits for the embedding's, which is made last; then there are both, and their sum.
     embedding = training.stream_bytes * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
     waiting = embedding if shape.tied_embeddings else 0
+    gathered = 0
+    if training.shards > 1:
+        # A layer and, in advance, the next; where all is trained, a layer's whole gradient, until it is divided.
+        gathered = gathered_bytes(shape, training, 3 if training.method == "full" else 2)
 
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
-    yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=casts)
-    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=casts + linear)
+    yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=gathered + casts)
+    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=gathered + casts + of_weight)
     if training.activation_checkpointing:
         # The last layer is computed again; autocast's copies of the weights are gone, but for those of that layer.
         passing = layer + passing_backward(shape, training)
         copied = casts // layers
     else:
-        passing, copied = 7 * training.compute_bytes * shape.hidden_size, casts
-    yield _Moment(activations=tokens * (kept + passing), logits=waiting, scratch=copied + linear)
-    yield _Moment(logits=2 * waiting, scratch=embedding + copied)
+        passing, copied = passing_at_the_end(shape, training), casts
+    yield _Moment(activations=tokens * (kept + passing), logits=waiting, scratch=gathered + copied + of_weight)
+    yield _Moment(logits=2 * waiting, scratch=gathered + embedding + copied)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it (optimi).
         yield _Moment(scratch=2 * shape.vocab_size * shape.hidden_size)
 
 
-def sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts) -> MemoryParts:
-    """One GPU's share (FSDP2, ZeRO stage 3: Rajbhandari et al. 2020, arXiv:1910.02054), and what it gathers in turn.
+def sharded(training: TrainingShape, whole: MemoryParts) -> MemoryParts:
+    """One GPU's share (FSDP2, ZeRO stage 3: Rajbhandari et al. 2020, arXiv:1910.02054)."""
+    return MemoryParts(
+        weights=_share(whole.weights, training.shards),
+        adapters=_share(whole.adapters, training.shards),
+        gradients=_share(whole.gradients, training.shards),
+        optimizer=_share(whole.optimizer, training.shards),
+    )
 
-    Gathered are one layer at a time and, in advance, the next; embedding and head throughout. They are gathered as they
-    are computed with, which autocast then need not copy; 4-bit weights as they are stored. Where all is trained,
-    a layer's whole gradient exists as well, until its parts have gone where they belong.
+
+def gathered_bytes(shape: ModelShape, training: TrainingShape, layers: int) -> int:
+    """Of weights that are divided, what a GPU has whole while it computes: embedding and head, and so many layers.
+
+    They are gathered as they are computed with, which autocast then need not copy; 4-bit weights as they are stored.
     """
     compute = training.compute_bytes
     embedding = compute * shape.embedding_parameters
@@ -110,14 +115,7 @@ def sharded(shape: ModelShape, training: TrainingShape, whole: MemoryParts) -> M
         layer = int(shape.linear_parameters * quantized_bytes_per_parameter(training.quantization)) // shape.num_layers
     if training.lora is not None:
         layer += compute * adapter_parameters(shape, training.lora) // shape.num_layers
-    gathered = embedding + (3 if training.method == "full" else 2) * layer
-    return MemoryParts(
-        weights=_share(whole.weights, training.shards),
-        adapters=_share(whole.adapters, training.shards),
-        gradients=_share(whole.gradients, training.shards),
-        optimizer=_share(whole.optimizer, training.shards),
-        scratch=gathered,
-    )
+    return embedding + layers * layer
 
 
 def _share(size: int, shards: int) -> int:
@@ -173,8 +171,17 @@ def _cast_weights(shape: ModelShape, training: TrainingShape) -> int:
     return training.compute_bytes * shape.linear_parameters if training.master_weights == "fp32" else 0
 
 
-def _largest_linear(shape: ModelShape) -> int:
-    return max(rows * columns for rows, columns in shape.linear_shapes.values())
+def _made_of_a_weight(shape: ModelShape, training: TrainingShape) -> int:
+    """A frozen weight in another form, one at a time, forward and backward.
+
+    A linear dequantised. Or the gradient of a layer's experts, which torch's kernel for them does not make; where
+    there is none, before Ampere and so in fp16, what transformers has instead of it does (5.23).
+    """
+    if training.method == "qlora":
+        return training.compute_bytes * max(rows * columns for rows, columns in shape.linear_shapes.values())
+    if shape.num_experts and training.precision == "fp16":
+        return training.compute_bytes * shape.num_experts * 2 * shape.intermediate_size * shape.hidden_size
+    return 0
 
 
 def head_bytes(shape: ModelShape, training: TrainingShape) -> int:

@@ -17,6 +17,14 @@ from finetune_core.planning.training_shape import TrainingShape
 
 Value = TypeVar("Value")
 
+_OF_EXPERTS: dict[Method, str] = {
+    "full": "the model is a mixture of experts, and full fine-tuning of these needs a loss that keeps all of them in "
+    "use, which the trainer has not: choose method lora, which trains the attention",
+    "qlora": "the model is a mixture of experts, which qlora would leave in 16 bit: choose method lora",
+}
+"""Why not. Experts are no linears in transformers but tensors of three dimensions, which bitsandbytes (0.50) does not
+quantise."""
+
 
 @dataclass
 class Reasons:
@@ -111,6 +119,8 @@ class Settings:
             return f"{self.gpu.name} is a slice of a card, and slices cannot train together: ask for one, or for cards"
         if problem := self._batch_conflict():
             return problem
+        if self.shape.num_experts and method != "lora":
+            return _OF_EXPERTS[method]
         if given.precision == "bf16" and not (self.gpu.bf16 or self.gpu.is_cpu):
             return f"precision bf16 was given, and {self.gpu.name} has no bf16: leave it out or write fp16"
         if given.precision == "fp16" and self.gpu.is_cpu:
@@ -195,7 +205,12 @@ class Settings:
             target_modules=reasons.choose(
                 "lora.targetModules",
                 given.target_modules,
-                lambda: ([ALL_LINEAR], "adapters on all linears match full fine-tuning (QLoRA, section 4)"),
+                lambda: (
+                    [ALL_LINEAR],
+                    "all linears, which are those of the attention: experts stay as they are"
+                    if self.shape.num_experts
+                    else "adapters on all linears match full fine-tuning (QLoRA, section 4)",
+                ),
             ),
         )
 
@@ -329,7 +344,7 @@ class Settings:
             learning_rate=reasons.choose(
                 "learningRate",
                 given.learning_rate,
-                lambda: learning_rate(method, self.shape.linear_parameters, given.preset),
+                lambda: learning_rate(method, self.shape.layer_parameters, given.preset),
             ),
             lr_scheduler=reasons.choose("lrScheduler", given.lr_scheduler, lambda: ("cosine", "default")),
             warmup_steps=round(warmup * steps),

@@ -40,24 +40,28 @@ class _Architecture:
     """Default of max_position_embeddings."""
     attention_bias: bool | None = None
     """Default of attention_bias where it stands for biases of q, k and v alone; None: it is not read for them."""
-    biases: tuple[str, ...] = ()
-    """Switches for biases that ModelShape does not count; they must be off."""
+    off: tuple[str, ...] = ()
+    """Switches for what ModelShape does not count, such as biases; they must be off."""
+    inner_size: str = "intermediate_size"
+    """What the config.json calls the inner size of the MLP, or of an expert."""
+    experts: tuple[int, int] | None = None
+    """Defaults of num_experts and num_experts_per_tok of a mixture of experts."""
     extras: dict[str, Any] = field(default_factory=dict)
     """Fields of ModelShape that are no numbers of the config."""
 
 
 _ARCHITECTURES = {
-    "llama": _Architecture(max_positions=2048, biases=("attention_bias", "mlp_bias")),
+    "llama": _Architecture(max_positions=2048, off=("attention_bias", "mlp_bias")),
     "mistral": _Architecture(max_positions=131072, kv_heads=8),
     "qwen2": _Architecture(max_positions=32768, kv_heads=32, extras={"qkv_bias": True}),
     "qwen3": _Architecture(
-        max_positions=32768, kv_heads=32, head_dim=128, biases=("attention_bias",), extras={"qk_norm": True}
+        max_positions=32768, kv_heads=32, head_dim=128, off=("attention_bias",), extras={"qk_norm": True}
     ),
     "gemma": _Architecture(
-        max_positions=8192, kv_heads=16, head_dim=256, tied_embeddings=True, biases=("attention_bias",)
+        max_positions=8192, kv_heads=16, head_dim=256, tied_embeddings=True, off=("attention_bias",)
     ),
     "gemma3_text": _Architecture(
-        max_positions=131072, kv_heads=4, head_dim=256, tied_embeddings=True, biases=("attention_bias",),
+        max_positions=131072, kv_heads=4, head_dim=256, tied_embeddings=True, off=("attention_bias",),
         extras={"qk_norm": True, "norms_per_layer": 4},
     ),
     "phi3": _Architecture(max_positions=4096, extras={"fused_qkv": True, "fused_gate_up": True}),
@@ -65,27 +69,37 @@ _ARCHITECTURES = {
         max_positions=131072, kv_heads=2, head_dim=128, attention_bias=True,
         extras={"norms_per_layer": 4, "fused_gate_up": True},
     ),
+    "mixtral": _Architecture(max_positions=131072, kv_heads=8, off=("router_jitter_noise",), experts=(8, 2)),
+    "qwen3_moe": _Architecture(
+        max_positions=32768, kv_heads=4, off=("attention_bias", "mlp_only_layers"), inner_size="moe_intermediate_size",
+        experts=(128, 8), extras={"qk_norm": True},
+    ),
 }  # fmt: skip
 
-_EXPERTS = "it is a mixture of experts, whose memory is not predicted, and qlora would leave the experts in 16 bit"
 _REFUSED = {
     "gemma2": "its attention caps the scores and its head the logits, which the trainer does not",
-    **dict.fromkeys(("mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "deepseek_v3", "glm4_moe", "phimoe"), _EXPERTS),
+    **dict.fromkeys(
+        ("qwen2_moe", "gpt_oss", "deepseek_v3", "glm4_moe", "phimoe"),
+        "of mixtures of experts, those are known whose layers are all alike and have nothing beside the experts",
+    ),
 }
-"""Why not, for what people would ask for. Experts are no linears in transformers but tensors of three dimensions, which
-bitsandbytes (0.50) does not quantise."""
+"""Why not, for what people would ask for."""
 
 _LARGEST = {
     "hidden_size": 2**17,
     "intermediate_size": 2**20,
+    "moe_intermediate_size": 2**20,
     "num_hidden_layers": 2**10,
     "num_attention_heads": 2**10,
     "num_key_value_heads": 2**10,
+    "num_experts": 2**12,
+    "num_local_experts": 2**12,
+    "num_experts_per_tok": 2**12,
     "head_dim": 2**12,
     "vocab_size": 2**22,
     "max_position_embeddings": 2**26,
 }
-"""No dense model comes near these; a number beyond is a mistake or mischief."""
+"""No model comes near these; a number beyond is a mistake or mischief."""
 
 
 def shipped_shape(uri: str) -> ModelShape | None:
@@ -136,7 +150,7 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
             raise InvalidSpec(f"{source}: model type {model_type} cannot be trained: {_REFUSED[model_type]}")
         known = ", ".join(_ARCHITECTURES)
         raise InvalidSpec(f"{source}: model type {reprlib.repr(model_type)} is not known yet: known are {known}")
-    for switch in architecture.biases:
+    for switch in architecture.off:
         if config.get(switch):
             raise InvalidSpec(f"{source}: {switch} is {reprlib.repr(config[switch])}: only models without it are known")
 
@@ -150,13 +164,13 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
         )
     if architecture.head_dim is None and config.get("head_dim") is None and hidden % heads:
         raise InvalidSpec(f"{source}: hidden_size is {hidden}, which is not a multiple of num_attention_heads {heads}")
-    biases = {}
+    particular = _experts(config, source, architecture) if architecture.experts else {}
     if architecture.attention_bias is not None:
-        biases["qkv_bias"] = _flag(config, "attention_bias", source, architecture.attention_bias)
+        particular["qkv_bias"] = _flag(config, "attention_bias", source, architecture.attention_bias)
     return ModelShape(
         model_type=model_type,
         hidden_size=hidden,
-        intermediate_size=_number(config, "intermediate_size", source),
+        intermediate_size=_number(config, architecture.inner_size, source),
         num_layers=_number(config, "num_hidden_layers", source),
         num_heads=heads,
         num_kv_heads=kv_heads,
@@ -164,9 +178,24 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
         vocab_size=_number(config, "vocab_size", source),
         max_position_embeddings=_number(config, "max_position_embeddings", source, architecture.max_positions),
         tied_embeddings=_flag(config, "tie_word_embeddings", source, architecture.tied_embeddings),
-        **biases,
+        **particular,
         **architecture.extras,
     )
+
+
+def _experts(config: dict[str, Any], source: str, architecture: _Architecture) -> dict[str, int]:
+    """How many there are in each layer, and how many a token goes through."""
+    assert architecture.experts is not None
+    if config.get("decoder_sparse_step", 1) != 1:
+        step = reprlib.repr(config["decoder_sparse_step"])
+        raise InvalidSpec(f"{source}: decoder_sparse_step is {step}: only models with experts in every layer are known")
+    key = "num_local_experts" if "num_local_experts" in config else "num_experts"
+    there, chosen = architecture.experts
+    there = _number(config, key, source, there)
+    chosen = _number(config, "num_experts_per_tok", source, chosen)
+    if chosen > there:
+        raise InvalidSpec(f"{source}: num_experts_per_tok is {chosen}, and there are {there} experts")
+    return {"num_experts": there, "experts_per_token": chosen}
 
 
 @cache

@@ -24,6 +24,7 @@ from finetune_core.planning.memory import (
     RUNTIME_BYTES,
     USABLE_SHARE,
     adapter_parameters,
+    gathered_bytes,
     head_bytes,
     quantized_bytes_per_parameter,
     sharded,
@@ -71,7 +72,8 @@ class Habits:
     whole_and_a_share: bool = False
     """FSDP as LitGPT's tables have it: the weights whole, and a share of them and of all else."""
     deepspeed: bool = False
-    """ZeRO stage 3: bf16 weights and gradients, fp32 masters and moments, and fp32 gradients for a part of a step."""
+    """ZeRO stage 3: bf16 weights and gradients, fp32 masters and moments, and fp32 gradients for a part of a step.
+    What was gathered stays, up to a billion parameters (stage3_max_live_parameters), and so is there in the update."""
     context: bool = False
     """The figure is nvidia-smi's."""
     many_lengths: bool = False
@@ -225,7 +227,7 @@ def _states(point: Point, shape: ModelShape, habits: Habits) -> int:
         return whole.total() + tables
     if habits.whole_and_a_share:
         return size * parameters + -(-whole.total() // point.shards)
-    return sharded(shape, training, whole).total() + tables
+    return sharded(training, whole).total() + tables
 
 
 def _full(parameters: int, size: int, habits: Habits) -> MemoryParts:
@@ -240,7 +242,7 @@ def _adapters(
     assert training.lora is not None
     weights = size * parameters
     if training.quantization is not None:
-        linear = shape.linear_parameters + (shape.vocab_size * shape.hidden_size if habits.head_in_4_bit else 0)
+        linear = shape.layer_parameters + (shape.vocab_size * shape.hidden_size if habits.head_in_4_bit else 0)
         rest = 4 if habits.prepared_for_4_bit else size
         weights = int(linear * quantized_bytes_per_parameter(training.quantization)) + rest * (parameters - linear)
     trainable = adapter_parameters(shape, training.lora)
@@ -265,16 +267,27 @@ def _moments(point: Point, shape: ModelShape, habits: Habits) -> Iterator[Memory
         linear = (training.compute_bytes + (4 if _layers_in_fp32(training, habits) else 0)) * largest
         head = training.compute_bytes * shape.vocab_size * shape.hidden_size if habits.head_in_4_bit else 0
 
+    def gathered(layers: int) -> int:
+        divided = training.shards > 1 and not habits.whole_and_a_share
+        return gathered_bytes(shape, training, layers) if divided else 0
+
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
     yield MemoryParts(
-        activations=tokens * (kept + last), logits=_logits(point, shape, training, habits), scratch=head - gradients
+        activations=tokens * (kept + last),
+        logits=_logits(point, shape, training, habits),
+        scratch=gathered(0) + head - gradients,
     )
     again = kept if habits.keeps_inputs_twice and training.shards > 1 and training.lora is not None else 0
     computing = _computed_again(shape, training, habits) if training.activation_checkpointing else 0
-    yield MemoryParts(activations=tokens * (kept + again + computing), scratch=linear - gradients)
-    yield MemoryParts(activations=tokens * (kept + passing_forward(shape, training)), scratch=linear - gradients)
+    # What is there twice is so in the first layer, which is computed again last, and no other is gathered ahead.
+    back = gathered(1 if again else 3 if row.method == "full" else 2)
+    yield MemoryParts(activations=tokens * (kept + again + computing), scratch=back + linear - gradients)
+    yield MemoryParts(
+        activations=tokens * (kept + passing_forward(shape, training)), scratch=gathered(2) + linear - gradients
+    )
     if row.method == "full" and not habits.gradients_freed_in_backward:
-        yield MemoryParts(scratch=_of_the_update(point, shape, habits))
+        stayed = gathered(3) if habits.deepspeed else 0
+        yield MemoryParts(scratch=_of_the_update(point, shape, habits) + stayed)
     elif row.method == "full":
         yield MemoryParts(scratch=2 * shape.vocab_size * shape.hidden_size)
     else:

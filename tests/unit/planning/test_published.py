@@ -91,7 +91,7 @@ class TestRows:
         """Half a byte for each weight that 4 bits can hold, two for any other: less is a wrong unit or model."""
         for point in MEASURED:
             assert point.shape is not None
-            small = point.shape.linear_parameters if point.row.method == "qlora" else 0
+            small = point.shape.layer_parameters if point.row.method == "qlora" else 0
             if small and point.trainer == "LitGPT":
                 small += point.shape.vocab_size * point.shape.hidden_size  # the head, in 4 bits there
             bound = small / 2 + 2 * max(0, point.shape.parameters - small)

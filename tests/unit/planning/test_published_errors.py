@@ -82,7 +82,7 @@ def _explanations() -> dict[tuple[str, str, int], str]:
 
 class TestErrors:
     def test_are_7_per_cent_in_the_median_or_less(self) -> None:
-        assert len(MEASURED) > 200
+        assert len(MEASURED) > 220
         assert statistics.median(abs(error_of(point)) for point in MEASURED) <= 0.07
 
     def test_are_within_15_per_cent_for_four_in_five(self) -> None:
@@ -98,20 +98,20 @@ class TestErrors:
     def test_are_least_where_tensors_were_measured_and_every_setting_is_known(self) -> None:
         """Both tables of FMS: torch's own count of a run whose configuration is published beside it."""
         errors = [abs(error_of(point)) for point in MEASURED if point.source.startswith("fms-acceleration")]
-        assert len(errors) > 60
-        assert statistics.median(errors) <= 0.02
-        assert max(errors) <= 0.09
+        assert len(errors) > 70
+        assert statistics.median(errors) <= 0.01
+        assert max(errors) <= 0.06
 
 
 class TestOutOfMemory:
     def test_is_foreseen(self) -> None:
-        assert len(OUT_OF_MEMORY) > 50
+        assert len(OUT_OF_MEMORY) > 55
         assert [str(point) for point in OUT_OF_MEMORY if needed(point) <= usable_of(point)] == []
 
     def test_is_not_said_of_what_ran_with_a_tenth_of_the_card_to_spare(self) -> None:
         """Some pages print whole GiB, which is half a per cent of a card."""
         refused = [point for point in MEASURED if needed(point) > usable_of(point)]
-        assert {str(point): room_of(point) for point in refused if room_of(point) > 0.105} == {}
+        assert {str(point): room_of(point) for point in refused if room_of(point) > 0.102} == {}
 
     def test_is_never_said_of_what_ran_by_more_than_a_tenth_of_the_card(self) -> None:
         assert [str(point) for point in MEASURED if needed(point) > 1.1 * memory_of(point)] == []

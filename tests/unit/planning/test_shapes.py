@@ -36,7 +36,15 @@ PUBLISHED = {
     "Qwen/Qwen3-8B-Base": 8_190_735_360,
     "Qwen/Qwen3-14B": 14_768_307_200,
     "Qwen/Qwen3-14B-Base": 14_768_307_200,
+    "Qwen/Qwen3-30B-A3B": 30_532_122_624,
+    "Qwen/Qwen3-30B-A3B-Base": 30_532_122_624,
+    "Qwen/Qwen3-30B-A3B-Instruct-2507": 30_532_122_624,
+    "Qwen/Qwen3-30B-A3B-Thinking-2507": 30_532_122_624,
+    "Qwen/Qwen3-Coder-30B-A3B-Instruct": 30_532_122_624,
     "Qwen/Qwen3-32B": 32_762_123_264,
+    "Qwen/Qwen3-235B-A22B": 235_093_634_560,
+    "Qwen/Qwen3-235B-A22B-Instruct-2507": 235_093_634_560,
+    "Qwen/Qwen3-235B-A22B-Thinking-2507": 235_093_634_560,
     "meta-llama/Llama-3.2-1B": 1_235_814_400,
     "meta-llama/Llama-3.2-1B-Instruct": 1_235_814_400,
     "meta-llama/Llama-3.2-3B": 3_212_749_824,
@@ -47,6 +55,8 @@ PUBLISHED = {
     "meta-llama/Llama-3.1-70B-Instruct": 70_553_706_496,
     "mistralai/Mistral-7B-v0.3": 7_248_023_552,
     "mistralai/Mistral-7B-Instruct-v0.3": 7_248_023_552,
+    "mistralai/Mixtral-8x7B-v0.1": 46_702_792_704,
+    "mistralai/Mixtral-8x7B-Instruct-v0.1": 46_702_792_704,
     "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T": 1_100_048_384,
     "TinyLlama/TinyLlama-1.1B-Chat-v1.0": 1_100_048_384,
     "microsoft/Phi-3-mini-4k-instruct": 3_821_079_552,
@@ -56,6 +66,8 @@ PUBLISHED = {
     "microsoft/Phi-3-medium-128k-instruct": 13_960_238_080,
     "microsoft/Phi-4-mini-instruct": 3_836_021_760,
     "microsoft/phi-4": 14_659_507_200,
+    "zai-org/GLM-4-9B-0414": 9_400_279_040,
+    "THUDM/GLM-4-9B-0414": 9_400_279_040,
 }
 
 # A small model of each type, with as little said as its config.json may say. The counts are those of
@@ -134,10 +146,12 @@ class TestSmallerModels:
 
 def config_of(shape: ModelShape) -> dict[str, Any]:
     """The config.json that says this shape."""
-    return {
+    inner = "moe_intermediate_size" if shape.model_type == "qwen3_moe" else "intermediate_size"
+    experts = {"num_experts": shape.num_experts, "num_experts_per_tok": shape.experts_per_token}
+    return (experts if shape.num_experts else {}) | {
         "model_type": shape.model_type,
         "hidden_size": shape.hidden_size,
-        "intermediate_size": shape.intermediate_size,
+        inner: shape.intermediate_size,
         "num_hidden_layers": shape.num_layers,
         "num_attention_heads": shape.num_heads,
         "num_key_value_heads": shape.num_kv_heads,
@@ -183,6 +197,10 @@ class TestShapeFromConfig:
             ("glm4", {"attention_bias": False}, 773_856),
             ("glm4", {"tie_word_embeddings": True}, 680_928),
             ("glm4", {"head_dim": 40}, 470_688),
+            ("mixtral", {}, 1_383_840),
+            ("mixtral", {"num_local_experts": 4, "head_dim": 40}, 885_024),
+            ("qwen3_moe", {"moe_intermediate_size": 64}, 7_390_512),
+            ("qwen3_moe", {"moe_intermediate_size": 64, "num_experts": 12, "head_dim": 40}, 998_160),
         ],
     )
     def test_counts_as_transformers_does(self, model_type: str, changes: dict[str, Any], parameters: int) -> None:
@@ -192,7 +210,7 @@ class TestShapeFromConfig:
     @pytest.mark.parametrize(
         ("model_type", "heads", "kv_heads"),
         [("llama", 32, 32), ("mistral", 32, 8), ("qwen2", 64, 32), ("qwen3", 64, 32), ("gemma", 16, 16),
-         ("gemma3_text", 8, 4), ("phi3", 32, 32), ("glm4", 4, 2)],
+         ("gemma3_text", 8, 4), ("phi3", 32, 32), ("glm4", 4, 2), ("mixtral", 32, 8)],
     )  # fmt: skip
     def test_silence_on_kv_heads_means_the_default_of_the_type(
         self, model_type: str, heads: int, kv_heads: int
@@ -208,7 +226,7 @@ class TestShapeFromConfig:
     @pytest.mark.parametrize(
         ("model_type", "positions"),
         [("llama", 2048), ("mistral", 131072), ("qwen2", 32768), ("qwen3", 32768), ("gemma", 8192),
-         ("gemma3_text", 131072), ("phi3", 4096), ("glm4", 131072)],
+         ("gemma3_text", 131072), ("phi3", 4096), ("glm4", 131072), ("mixtral", 131072)],
     )  # fmt: skip
     def test_silence_on_the_context_means_the_default_of_the_type(self, model_type: str, positions: int) -> None:
         assert shape_from_config(SMALL | {"model_type": model_type}, "x").max_position_embeddings == positions
@@ -220,11 +238,32 @@ class TestShapeFromConfig:
 
     @pytest.mark.parametrize(
         ("model_type", "reason"),
-        [("gemma2", "its attention caps the scores"), ("mixtral", "mixture of experts"), ("qwen3_moe", "of experts")],
+        [("gemma2", "its attention caps the scores"), ("qwen2_moe", "nothing beside the experts")],
     )
     def test_types_that_people_would_ask_for_are_refused_with_the_reason(self, model_type: str, reason: str) -> None:
         with pytest.raises(InvalidSpec, match=rf"config.json: model type {model_type} cannot be trained: .*{reason}"):
             shape_from_config(SMALL | {"model_type": model_type}, "config.json")
+
+    def test_experts_are_read_by_either_name(self) -> None:
+        told = shape_from_config(SMALL | {"model_type": "mixtral", "num_local_experts": 6}, "config.json")
+        assert told == shape_from_config(SMALL | {"model_type": "mixtral", "num_experts": 6}, "config.json")
+        assert (told.num_experts, told.experts_per_token) == (6, 2)
+        assert list(told.linear_shapes) == ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"decoder_sparse_step": 2}, "decoder_sparse_step is 2: only models with experts in every layer are known"),
+            ({"mlp_only_layers": [0]}, r"mlp_only_layers is \[0\]: only models without it are known"),
+            ({"num_experts": 4, "num_experts_per_tok": 5}, "num_experts_per_tok is 5, and there are 4 experts"),
+            ({"num_experts": 0}, "num_experts is 0: expected an integer from 1 to"),
+        ],
+    )
+    def test_experts_that_would_not_be_counted_are_refused(self, changes: dict[str, Any], problem: str) -> None:
+        mixture = SMALL | {"model_type": "qwen3_moe", "moe_intermediate_size": 64}
+        assert shape_from_config(mixture | {"mlp_only_layers": [], "decoder_sparse_step": 1}, "config.json")
+        with pytest.raises(InvalidSpec, match=problem):
+            shape_from_config(mixture | changes, "config.json")
 
     def test_a_config_without_a_type_is_refused(self) -> None:
         with pytest.raises(InvalidSpec, match="model type None is not known yet"):
