@@ -124,6 +124,12 @@ _LIMITS: list[_Line] = [
 ]
 
 
+def experts() -> list[Case]:
+    """A mixture of experts, which is counted and not measured: its files would be 60 GB."""
+    line = ("Qwen/Qwen3-30B-A3B", "lora", (1, 4), (2048,), FEW, (False, True))
+    return list(_cases(line))
+
+
 def _cases(line: _Line) -> Iterator[Case]:
     """The product of what a line names."""
     model, methods, sizes, lengths, supervised, checkpointing = line

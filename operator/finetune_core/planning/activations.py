@@ -73,11 +73,15 @@ def kept_by_the_last_norm(shape: ModelShape, training: TrainingShape) -> int:
 
 
 def passing_forward(shape: ModelShape, training: TrainingShape) -> int:
-    """Most that a layer's forward pass takes beyond what is kept: the input of the MLP's last linear, and its casts."""
+    """Most that a layer's forward pass takes beyond what is kept: the input of the MLP's last linear, and its casts.
+
+    What a 4-bit linear gives, PEFT copies, and that there is twice.
+    """
     if shape.num_experts:
         return _passing_experts(shape, training)
     hidden = shape.hidden_size * training.compute_bytes
-    return max(4 * hidden, _of_last_linear(shape, training) + (0 if training.lora else hidden))
+    given = {"full": hidden, "lora": 0, "qlora": 2 * hidden}[training.method]
+    return max(4 * hidden, _of_last_linear(shape, training) + given)
 
 
 def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
@@ -99,6 +103,14 @@ def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
 def passing_at_the_end(shape: ModelShape, training: TrainingShape) -> int:
     """Most that the last layer's backward pass takes at its beginning, while all layers' are kept."""
     return _passing_experts(shape, training) if shape.num_experts else 7 * training.compute_bytes * shape.hidden_size
+
+
+def passing_a_linear(shape: ModelShape, training: TrainingShape) -> int:
+    """What passes in a layer while the MLP's last linear is multiplied with: its input or the gradient of that, its
+    output or that gradient, and the stream. Of experts, all that passes."""
+    if shape.num_experts:
+        return _passing_experts(shape, training)
+    return training.compute_bytes * (shape.intermediate_size + 2 * shape.hidden_size)
 
 
 def _passing_experts(shape: ModelShape, training: TrainingShape) -> int:

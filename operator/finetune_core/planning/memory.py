@@ -11,6 +11,7 @@ from finetune_core.contract import ModelShape
 from finetune_core.planning.activations import (
     kept_by_a_layer,
     kept_by_the_last_norm,
+    passing_a_linear,
     passing_at_the_end,
     passing_backward,
     passing_forward,
@@ -67,7 +68,6 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[_Moment]:
     tokens, layers = training.tokens, shape.num_layers
     layer, last = kept_by_a_layer(shape, training), kept_by_the_last_norm(shape, training)
     casts = _cast_weights(shape, training)
-    of_weight = _made_of_a_weight(shape, training)
     # A tied head's gradient waits for the embedding's, which is made last; then there are both, and their sum.
     embedding = training.stream_bytes * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
     waiting = embedding if shape.tied_embeddings else 0
@@ -78,14 +78,17 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[_Moment]:
 
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
     yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=gathered + casts)
-    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=gathered + casts + of_weight)
+    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=gathered + casts)
     if training.activation_checkpointing:
         # The last layer is computed again; autocast's copies of the weights are gone, but for those of that layer.
-        passing = layer + passing_backward(shape, training)
+        again, passing = layer, passing_backward(shape, training)
         copied = casts // layers
     else:
-        passing, copied = passing_at_the_end(shape, training), casts
-    yield _Moment(activations=tokens * (kept + passing), logits=waiting, scratch=gathered + copied + of_weight)
+        again, passing, copied = 0, passing_at_the_end(shape, training), casts
+    yield _Moment(activations=tokens * (kept + again + passing), logits=waiting, scratch=gathered + copied)
+    if of_weight := _made_of_a_weight(shape, training):
+        through = passing_a_linear(shape, training)
+        yield _Moment(activations=tokens * (kept + again + through), scratch=gathered + copied + of_weight)
     yield _Moment(logits=2 * waiting, scratch=gathered + embedding + copied)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it (optimi).

@@ -58,6 +58,8 @@ def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu:
 def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
     """Why a method is rejected, or the shape it would train with."""
     gpu, parameters = settings.planned_gpu, settings.shape.parameters
+    if problem := settings.untrainable(method):
+        return problem, None
     if not settings.shardings(method):
         return (
             f"rule of thumb: {method} of {parameters / 1e9:.2f}B parameters asks for "

@@ -112,6 +112,10 @@ class Settings:
             return "masterWeights none cannot be divided over GPUs: leave it out, or write fp32"
         return ""
 
+    def untrainable(self, method: Method) -> str:
+        """Why the method is none for this model on any card, or an empty string."""
+        return _OF_EXPERTS.get(method, "") if self.shape.num_experts else ""
+
     def conflict(self, method: Method) -> str:
         """Why the values given in the job cannot go with this method on these cards, or an empty string."""
         given = self.spec.hyperparameters
@@ -119,8 +123,6 @@ class Settings:
             return f"{self.gpu.name} is a slice of a card, and slices cannot train together: ask for one, or for cards"
         if problem := self._batch_conflict():
             return problem
-        if self.shape.num_experts and method != "lora":
-            return _OF_EXPERTS[method]
         if given.precision == "bf16" and not (self.gpu.bf16 or self.gpu.is_cpu):
             return f"precision bf16 was given, and {self.gpu.name} has no bf16: leave it out or write fp16"
         if given.precision == "fp16" and self.gpu.is_cpu:

@@ -85,7 +85,7 @@ class TestMethods:
 
     def test_qlora_with_a_shorter_cutoff_is_named_where_that_helps(self) -> None:
         first = plan_of("gpu.type=RTX-3070", data=data_of(tokens=1_500)).alternatives[0]
-        assert first.change == "method=qlora hyperparameters.cutoffLength=512"
+        assert first.change == "method=qlora hyperparameters.cutoffLength=1024"
         assert first.because == "rows longer than that lose their end"
 
     @pytest.mark.parametrize(

@@ -21,3 +21,11 @@ def test_attention_of_long_rows_comes_on_top() -> None:
     row = tokens * (flops_per_token(QWEN_7B, "full", tokens) - 6 * WEIGHTS)
     pairs = tokens**2 / 2
     assert row == pytest.approx(3 * 2 * 2 * pairs * 28 * 28 * 128)
+
+
+def test_of_a_mixture_of_experts_are_those_of_the_experts_a_token_goes_through() -> None:
+    """Qwen3-30B-A3B has 3.3 billion active parameters (its model card), embedding and head among them."""
+    mixture = shape_of("hf://Qwen/Qwen3-30B-A3B")
+    embedding = mixture.vocab_size * mixture.hidden_size
+    active = flops_per_token(mixture, "lora", 0) / 4 + embedding
+    assert active == pytest.approx(3.3e9, rel=0.03)

@@ -150,6 +150,44 @@ GIVEN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+class TestAMixtureOfExperts:
+    """Qwen3-30B-A3B: 61 GB of weights, of which the attention's are 1.8."""
+
+    MODEL = "model.uri=hf://Qwen/Qwen3-30B-A3B"
+
+    def test_is_trained_by_adapters_on_its_attention(self) -> None:
+        answer = plan_of(self.MODEL, "gpu.type=H100-80GB")
+        assert answer.method == "lora"
+        assert "needs a loss that keeps all of them in use" in answer.reasons[1].because
+        assert answer.why("lora.targetModules").startswith("all linears, which are those of the attention")
+        assert answer.memory is not None
+        assert answer.memory.parts.weights == 2 * 30_532_122_624
+        assert 0.006e9 < int(next(r.value for r in answer.reasons if r.field == "adapterParameters")) < 0.015e9
+
+    @pytest.mark.parametrize("method", ["full", "qlora"])
+    def test_is_not_trained_otherwise_and_the_plan_says_why(self, method: str) -> None:
+        answer = plan_of(self.MODEL, f"method={method}", "gpu.type=B200", "gpu.perNode=8")
+        assert not answer.feasible
+        assert "mixture of experts" in answer.reasons[0].because
+        assert "choose method lora" in answer.reasons[0].because
+
+    def test_is_fast_for_its_size(self) -> None:
+        """A token goes through a tenth of it."""
+        dense, mixture = (
+            plan_of(f"model.uri=hf://Qwen/{name}", "gpu.type=B200", "method=lora").estimate
+            for name in ("Qwen3-32B", "Qwen3-30B-A3B")
+        )
+        assert dense is not None
+        assert mixture is not None
+        assert mixture.seconds < 0.5 * dense.seconds
+
+    def test_that_does_not_fit_names_cards_and_models_that_do(self) -> None:
+        changes = [found.change for found in plan_of(self.MODEL, "gpu.type=RTX-4090").alternatives]
+        assert any(change.startswith("gpu.type=") for change in changes)
+        assert "model.uri=hf://Qwen/Qwen3-8B" in changes
+        assert not [change for change in changes if change.startswith("method=")]
+
+
 class TestGivenValues:
     @pytest.mark.parametrize(("change", "values"), GIVEN.items(), ids=GIVEN)
     def test_win(self, change: str, values: dict[str, Any]) -> None:
