@@ -189,6 +189,18 @@ def test_it_draws_a_curve_of_what_was_measured() -> None:
     assert "Gradient norm" not in text_of(page(metrics=[{"step": 1, "loss": 1.0}]))
 
 
+def test_the_curve_of_a_long_run_has_means_and_says_so() -> None:
+    """31,250 lines in the order of 63 equal ones each: their means are the line itself."""
+    lines = [{"step": step, "loss": 2.0 if step % 2 else 1.0} for step in range(1, 31_251)]
+    drawn = page(metrics=lines)
+    assert len(re.findall(r'class="dot ', drawn)) == 497
+    assert "a point is the mean of 63 lines" in text_of(drawn)
+    values = {float(value) for value in re.findall(r'<desc class="value">[^<]*?: ([0-9.]+)<', drawn)}
+    assert values
+    assert all(1.4 < value < 1.6 for value in values)
+    assert "a point is the mean of" not in text_of(page())
+
+
 def test_numbers_that_are_not_finite_are_left_out_of_the_curves() -> None:
     bad = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": "NaN"}, {"step": 3, "loss": "Infinity"}]
     assert page(metrics=bad).count("<svg") == 1
