@@ -415,6 +415,7 @@ def test_the_largest_answer_fits_the_termination_message() -> None:
     most = 2**53
     answer = PrepareReport(
         fingerprint="f" * 64,
+        model_revision="f" * 40,
         model_shape=ModelShape(
             model_type="gemma3_text", hidden_size=2**17, intermediate_size=2**20, num_layers=2**10, num_heads=2**10,
             num_kv_heads=2**10, head_dim=2**12, vocab_size=2**22, max_position_embeddings=2**26, tied_embeddings=False,

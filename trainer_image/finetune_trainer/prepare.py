@@ -25,7 +25,7 @@ from finetune_core.data import (
 )
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
-from finetune_storage import Data, Folder, fetch, fetch_dataset, is_shared, open_folder, sha256_of
+from finetune_storage import Data, Folder, fetch, fetch_dataset, is_shared, open_folder, revision_of, sha256_of
 from finetune_storage.output import refuse_occupied
 from finetune_trainer.kept_rows import KeptRows
 from finetune_trainer.rows import read_counts, split_file
@@ -68,7 +68,7 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         answer = _stored_answer(folder, fingerprint)
     if answer is not None:
         say("found it prepared")
-        _fill_cache(config.model, scratch)
+        _fill_cache(config.model.at(answer.model_revision), scratch)
         return answer
 
     say("checking and tokenizing the dataset")
@@ -85,13 +85,14 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     answer = PrepareReport(
         fingerprint=fingerprint,
         model_shape=shape,
+        model_revision=revision_of(config.model, model),
         statistics=report.statistics,
         rows=report.rows,
         used_rows=report.used_rows,
         rejected_rows=report.rejected_rows,
         findings=report.finding_counts(),
     )
-    _fill_cache(config.model, scratch)
+    _fill_cache(config.model.at(answer.model_revision), scratch)
     say("storing the tokens")
     with blamed_on(UploadFailed):
         for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):

@@ -51,6 +51,10 @@ class PrepareReport(ApiModel):
     version: Literal[1] = 1
     fingerprint: str = Field(description="SHA-256 over everything that the prepared tokens depend on.")
     model_shape: ModelShape
+    model_revision: str | None = Field(
+        default=None,
+        description="Commit of a model from the hub: each attempt trains that one, wherever a branch moved.",
+    )
     statistics: DataStatistics
     rows: int = Field(description="Rows read.")
     used_rows: int = Field(description="Rows kept, validation rows included.")
