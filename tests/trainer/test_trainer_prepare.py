@@ -425,7 +425,7 @@ def test_the_largest_answer_fits_the_termination_message() -> None:
             lengths=LengthPercentiles(p50=most, p95=most, p99=most, max=most),
             histogram=[most] * (len(LENGTH_EDGES) + 1),
         ),
-        rows=most, used_rows=most, rejected_rows=most,
+        rows=most, used_rows=most, rejected_rows=most, storage_bytes_per_second=most,
         findings=[
             FindingCount(code=code, severity="warning", policy="enforce", count=most) for code in FINDING_CODES
         ],

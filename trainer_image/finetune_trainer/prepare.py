@@ -31,6 +31,7 @@ from finetune_trainer.kept_rows import KeptRows
 from finetune_trainer.rows import read_counts, split_file
 from finetune_trainer.sources import described, rows_of
 from finetune_trainer.stage import say, say_fetched
+from finetune_trainer.store_speed import bytes_per_second, upload_all
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
@@ -95,8 +96,10 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     _fill_cache(config.model.at(answer.model_revision), scratch)
     say("storing the tokens")
     with blamed_on(UploadFailed):
-        for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):
-            folder.upload(local / name, name)
+        uploaded = upload_all(folder, [local / name for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS)])
+        if config.measure_storage:
+            speed = bytes_per_second(folder, uploaded, scratch)
+            answer = answer.model_copy(update={"storage_bytes_per_second": speed})
         folder.write(ANSWER, answer.to_json(indent=2).encode())
     return answer
 

@@ -29,6 +29,10 @@ class PrepareConfig(ApiModel):
     overwrite: bool = False
     train_on_prompt: bool = False
     seed: int = 0
+    measure_storage: bool = Field(
+        default=False,
+        description="Whether to measure how fast the output store is: pods are given time to end by that.",
+    )
 
     @property
     def prepared(self) -> Place:
@@ -59,4 +63,7 @@ class PrepareReport(ApiModel):
     rows: int = Field(description="Rows read.")
     used_rows: int = Field(description="Rows kept, validation rows included.")
     rejected_rows: int
+    storage_bytes_per_second: int | None = Field(
+        default=None, description="What the output store took, as measured; None where it was not."
+    )
     findings: list[FindingCount]

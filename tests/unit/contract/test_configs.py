@@ -58,6 +58,7 @@ PREPARE_REPORT = PrepareReport(
     rows=1_100,
     used_rows=1_050,
     rejected_rows=50,
+    storage_bytes_per_second=10**8,
     findings=[FindingCount(code="empty-output", severity="error", policy="drop", count=50)],
 )
 
@@ -172,6 +173,7 @@ def test_the_largest_prepare_report_fits_a_termination_message(model_type: str) 
         rows=LARGEST,
         used_rows=LARGEST,
         rejected_rows=LARGEST,
+        storage_bytes_per_second=LARGEST,
         findings=[
             FindingCount(code=code, severity="warning", policy=longest_policy, count=LARGEST) for code in FINDING_CODES
         ],
