@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ class ReadingHub:
     """A running hub."""
 
     url: str
+    commits: dict[str, Mapping[str, Mapping[str, bytes]]]
+    """What each commit holds, oldest first: files by their path, for each repository. ``main`` is the last."""
     given: list[str] = field(default_factory=list)
     """Files whose content was asked for, once for each time."""
 
@@ -31,22 +34,25 @@ def reading_hub(
 ) -> Iterator[ReadingHub]:
     """Run it, with a gated and a failing repository besides those given.
 
-    Its limits: each repository is both a model and a dataset; it knows one commit, lists a tree in one page, and has no
-    Xet, no redirect to a store and no ranges.
+    Its limits: each repository is both a model and a dataset; all have the same commits, of one branch; it lists a tree
+    in one page, and has no Xet, no redirect to a store and no ranges.
 
     Args:
         repositories: files by their path, for each repository.
         private: those that a token opens.
         before: called with a file's path before its content is sent.
     """
-    state = ReadingHub("")
+    state = ReadingHub("", {COMMIT: repositories})
     counting = threading.Lock()
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = unquote(urlsplit(self.path).path).replace("/datasets/", "/models/").removeprefix("/api")
             name = next((name for name in repositories if f"/{name}/" in f"{url}/"), "")
-            path = url.partition("/resolve/")[2].partition("/")[2]
+            asked = re.search(r"/(?:resolve|revision|tree)/([^/]+)/?(.*)", url)
+            named, path = asked.groups() if asked else ("main", "")
+            self.commit = next(reversed(state.commits)) if named == "main" else named
+            files = state.commits.get(self.commit, {}).get(name, {})
             token = (private or {}).get(name)
             if "/org/gated" in url:
                 self.answer(403, code="GatedRepo")
@@ -56,18 +62,18 @@ def reading_hub(
                 self.answer(401, code="RepoNotFound")
             elif not name:
                 self.answer(404, code="RepoNotFound")
-            elif url.endswith(("/revision/main", f"/revision/{COMMIT}")) or url.count("/") == 3:
-                self.answer(200, json.dumps({"id": "org/name", "sha": COMMIT, "siblings": []}).encode())
-            elif "/revision/" in url:
+            elif self.commit not in state.commits:
                 self.answer(404, code="RevisionNotFound")
-            elif url.endswith(f"/tree/{COMMIT}"):
+            elif "/revision/" in url or url.count("/") == 3:
+                self.answer(200, json.dumps({"id": "org/name", "sha": self.commit, "siblings": []}).encode())
+            elif "/tree/" in url:
                 tree = [
                     {"type": "file", "path": path, "size": len(data), "oid": f"{len(data):040x}"}
-                    for path, data in repositories[name].items()
+                    for path, data in files.items()
                 ]
                 self.answer(200, json.dumps(tree).encode())
-            elif path in repositories[name]:
-                self.give(path, repositories[name][path])
+            elif path in files:
+                self.give(path, files[path])
             else:
                 self.answer(404, code="EntryNotFound")
 
@@ -82,7 +88,7 @@ def reading_hub(
 
         def answer(self, status: int, content: bytes = b"", code: str = "", **headers: str) -> None:
             self.send_response(status)
-            for name, value in {"X-Repo-Commit": COMMIT, "Content-Length": str(len(content)), **headers}.items():
+            for name, value in {"X-Repo-Commit": self.commit, "Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             if code:
                 self.send_header("X-Error-Code", code)

@@ -1,5 +1,6 @@
 """Servers that tests talk to over loopback: a real S3 server, and a proxy that fails on purpose."""
 
+import math
 import secrets
 import socket
 import ssl
@@ -139,15 +140,17 @@ def proxy(
     alter: Callable[[str, bytes], bytes] = lambda _, content: content,
     refuses: Callable[[str, str], int | None] = lambda method, path: None,
     delay_seconds: float = 0.0,
+    bytes_per_second: float = math.inf,
 ) -> Iterator[str]:
     """A proxy that makes trouble.
 
     It answers 503 to the nth request (counted from 1) where ``fails(n)``, and else asks ``upstream``. ``alter`` is
     given the method and the content of each answer, and gives the content to pass on. ``refuses`` is given method and
     path of each request, and gives the status to refuse it with; 0 closes the connection after half of the request.
+    ``bytes_per_second`` is what all requests together may bring.
     """
     requests = 0
-    counting = threading.Lock()
+    counting, line = threading.Lock(), threading.Lock()
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -162,6 +165,8 @@ def proxy(
                 self.rfile.read(length // 2)
                 return
             body = self.rfile.read(length)
+            with line:
+                time.sleep(length / bytes_per_second)
             with counting:
                 requests += 1
                 failed = fails(requests)

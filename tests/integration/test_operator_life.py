@@ -74,6 +74,7 @@ def test_of_a_job_with_real_training(
     assert (made / "report.html").is_file()
 
     described = jobs.plane.kubectl("describe", "ftj", NAME, *jobs.kubectl_options).stdout
+    assert "MB/s (50 % of what the preparation measured)" in described
     told = described[described.index("Events:") :]
     story = ("Preparing", "DatasetReady", "Planned", "Training", "Succeeded")
     places = [told.index(f"  {reason}  ") for reason in story]

@@ -305,7 +305,7 @@ def test_a_card_tells_perplexity_and_of_classification_the_accuracy(runs: dict[s
 def test_a_card_says_how_vllm_serves_the_adapter(runs: dict[str, Run], rank: int, said: str) -> None:
     text = model_card(on_the_hub(runs["lora"].config, rank), runs["lora"].report, "adapter")
     assert said in text
-    assert ("vllm serve Qwen/Qwen2.5-7B --enable-lora" in text) == (rank <= 512)
+    assert ("vllm serve Qwen/Qwen2.5-7B --enable-lora" in text) == ("--revision v1 " in text) == (rank <= 512)
 
 
 # --- the hub ----------------------------------------------------------------------------------------------------------

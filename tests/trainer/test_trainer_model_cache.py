@@ -1,11 +1,13 @@
 """Jobs that share a cache of models: the preparation downloads the weights, and nothing is downloaded twice."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 from trainer_jobs import QUICK
 from trainer_steps import ENVIRONMENT, Bench, prepare_config, trainer_config
 
@@ -41,9 +43,9 @@ class Pod:
         return self._answer.read_text(encoding="utf-8"), printed
 
 
-def job_of(bench: Bench, output: Path) -> FineTuneJob:
+def job_of(bench: Bench, output: Path, branch: str = "") -> FineTuneJob:
     job = bench.job(output, **QUICK)
-    model = job.spec.model.model_copy(update={"uri": "hf://org/tiny"})
+    model = job.spec.model.model_copy(update={"uri": f"hf://org/tiny{branch}"})
     return job.model_copy(update={"spec": job.spec.model_copy(update={"model": model})})
 
 
@@ -78,3 +80,31 @@ def test_without_a_cache_the_preparation_leaves_the_weights_alone(
     with reading_hub({"org/tiny": files}) as hub:
         Pod(prepare_config(job_of(bench, tmp_path / "job")), tmp_path / "home", hub.url).end()
         assert set(hub.given) == files.keys() - {"model.safetensors"}
+
+
+@pytest.mark.parametrize(("branch", "cached"), [("", True), ("@main", False)], ids=["a cache", "no cache"])
+def test_what_was_prepared_for_is_trained_wherever_the_branch_has_moved(
+    bench: Bench, tiny_model: Path, tmp_path: Path, branch: str, cached: bool
+) -> None:
+    """It moves when the first file is fetched, and nobody can train what it then holds."""
+    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    moved = {"f" * 40: {"org/tiny": files | {"model.safetensors": b"no weights"}}}
+    job = job_of(bench, tmp_path / "job", branch)
+    cache = tmp_path / "cache" if cached else None
+    with reading_hub({"org/tiny": files}, before=lambda _: hub.commits.update(moved)) as hub:
+        answer, _ = Pod(prepare_config(job), tmp_path / "home", hub.url, cache).end()
+        again, printed = Pod(prepare_config(job), tmp_path / "home-again", hub.url, cache).end()
+        assert (again, "found it prepared\n" in printed) == (answer, True)
+        config = trainer_config(job, PrepareReport.model_validate_json(again))
+        Pod(config, tmp_path / "home-train", hub.url, cache).end()
+        assert hub.given.count("model.safetensors") == 1
+    told = json.loads((tmp_path / "job" / "run-report.json").read_text())
+    adapter = json.loads((tmp_path / "job" / "adapter" / "adapter_config.json").read_text())
+    assert (told["modelRevision"], adapter["revision"], adapter["base_model_name_or_path"]) == (
+        COMMIT,
+        COMMIT,
+        "org/tiny",
+    )
+    card = (tmp_path / "job" / "adapter" / "README.md").read_text()
+    assert f"[org/tiny](https://huggingface.co/org/tiny) at `{COMMIT}`" in card
+    assert f'from_pretrained("org/tiny", revision="{COMMIT}", ' in card

@@ -415,6 +415,7 @@ def test_the_largest_answer_fits_the_termination_message() -> None:
     most = 2**53
     answer = PrepareReport(
         fingerprint="f" * 64,
+        model_revision="f" * 40,
         model_shape=ModelShape(
             model_type="gemma3_text", hidden_size=2**17, intermediate_size=2**20, num_layers=2**10, num_heads=2**10,
             num_kv_heads=2**10, head_dim=2**12, vocab_size=2**22, max_position_embeddings=2**26, tied_embeddings=False,
@@ -424,7 +425,7 @@ def test_the_largest_answer_fits_the_termination_message() -> None:
             lengths=LengthPercentiles(p50=most, p95=most, p99=most, max=most),
             histogram=[most] * (len(LENGTH_EDGES) + 1),
         ),
-        rows=most, used_rows=most, rejected_rows=most,
+        rows=most, used_rows=most, rejected_rows=most, storage_bytes_per_second=most,
         findings=[
             FindingCount(code=code, severity="warning", policy="enforce", count=most) for code in FINDING_CODES
         ],

@@ -83,12 +83,15 @@ def _name_of_base(config: TrainerConfig) -> str:
 
 
 def _base(config: TrainerConfig) -> str:
-    name = _name_of_base(config)
+    name, hub, revision = _name_of_base(config), _hub_id(config), _revision(config)
+    at = f" at `{revision}`" if revision else ""
+    return f"[{name}](https://huggingface.co/{name}){at}" if hub else f"`{name}`"
+
+
+def _revision(config: TrainerConfig) -> str | None:
+    """Which of a base on the hub it is: the commit, where the preparation has told it."""
     where = parse_uri(config.model.uri)
-    if not isinstance(where, HubUri):
-        return f"`{name}`"
-    at = f" at `{where.revision}`" if where.revision else ""
-    return f"[{name}](https://huggingface.co/{name}){at}"
+    return where.revision if isinstance(where, HubUri) else None
 
 
 def _data(config: TrainerConfig, report: RunReport) -> str:
@@ -165,12 +168,13 @@ def _loading(config: TrainerConfig, kind: str) -> str:
             f'model = AutoModelForCausalLM.from_pretrained("{here}", dtype="auto", device_map="auto")',
         ]
         return _code("python", *code) + "\n\nor\n\n" + _code("sh", f"vllm serve {here}")
+    at = f'revision="{revision}", ' if (revision := _revision(config)) else ""
     code = [
         "from peft import PeftModel",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
         f'tokenizer = AutoTokenizer.from_pretrained("{here}")',
-        f'base = AutoModelForCausalLM.from_pretrained("{base}", dtype="auto", device_map="auto")',
+        f'base = AutoModelForCausalLM.from_pretrained("{base}", {at}dtype="auto", device_map="auto")',
         f'model = PeftModel.from_pretrained(base, "{here}")',
     ]
     return _code("python", *code) + _vllm(config, base, here)
@@ -181,8 +185,9 @@ def _vllm(config: TrainerConfig, base: str, here: str) -> str:
     rank = next((rank for rank in VLLM_RANKS if rank >= config.hyperparameters.lora.rank), None)
     if rank is None:
         return f"\n\nvLLM takes adapters up to rank {VLLM_RANKS[-1]}: merge this one for it."
+    at = f" --revision {revision}" if (revision := _revision(config)) else ""
     serve = [
-        f"vllm serve {base} --enable-lora --max-lora-rank {rank} \\",
+        f"vllm serve {base} --enable-lora --max-lora-rank {rank}{at} \\",
         f"  --lora-modules {config.job_name}={here} --chat-template {here}/chat_template.jinja",
     ]
     return "\n\nor\n\n" + _code("sh", *serve)

@@ -25,12 +25,13 @@ from finetune_core.data import (
 )
 from finetune_core.errors import DatasetRefused, DatasetUnavailable, ModelUnavailable, NotFound, UploadFailed, blamed_on
 from finetune_core.planning import shape_from_config
-from finetune_storage import Data, Folder, fetch, fetch_dataset, is_shared, open_folder, sha256_of
+from finetune_storage import Data, Folder, fetch, fetch_dataset, is_shared, open_folder, revision_of, sha256_of
 from finetune_storage.output import refuse_occupied
 from finetune_trainer.kept_rows import KeptRows
 from finetune_trainer.rows import read_counts, split_file
 from finetune_trainer.sources import described, rows_of
 from finetune_trainer.stage import say, say_fetched
+from finetune_trainer.store_speed import bytes_per_second, upload_all
 from finetune_trainer.template import ChatEncoder, load_tokenizer
 
 TRAIN_ROWS = "train.arrow"
@@ -68,7 +69,7 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
         answer = _stored_answer(folder, fingerprint)
     if answer is not None:
         say("found it prepared")
-        _fill_cache(config.model, scratch)
+        _fill_cache(config.model.at(answer.model_revision), scratch)
         return answer
 
     say("checking and tokenizing the dataset")
@@ -85,17 +86,20 @@ def prepare(config: PrepareConfig, scratch: Path) -> PrepareReport:
     answer = PrepareReport(
         fingerprint=fingerprint,
         model_shape=shape,
+        model_revision=revision_of(config.model, model),
         statistics=report.statistics,
         rows=report.rows,
         used_rows=report.used_rows,
         rejected_rows=report.rejected_rows,
         findings=report.finding_counts(),
     )
-    _fill_cache(config.model, scratch)
+    _fill_cache(config.model.at(answer.model_revision), scratch)
     say("storing the tokens")
     with blamed_on(UploadFailed):
-        for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS):
-            folder.upload(local / name, name)
+        uploaded = upload_all(folder, [local / name for name in (TRAIN_ROWS, VALIDATION_ROWS, SAMPLE_PROMPTS)])
+        if config.measure_storage:
+            speed = bytes_per_second(folder, uploaded, scratch)
+            answer = answer.model_copy(update={"storage_bytes_per_second": speed})
         folder.write(ANSWER, answer.to_json(indent=2).encode())
     return answer
 

@@ -45,7 +45,7 @@ def trainer_config(
     return TrainerConfig(
         job_name=prepared.job_name,
         job_uid=prepared.job_uid,
-        model=prepared.model,
+        model=prepared.model.at(report.model_revision),
         output=prepared.output,
         overwrite=prepared.overwrite,
         export=spec.output.export or "adapter",
@@ -67,5 +67,6 @@ def _fingerprint(spec: FineTuneJobSpec, report: PrepareReport, plan: Plan) -> st
     Not over how: after an out-of-memory the next attempt takes a smaller micro-batch, and resumes.
     """
     learned = plan.hyperparameters and plan.hyperparameters.model_dump_json(exclude=HOW_NOT_WHAT)
-    decisive = f"{plan.method} {learned} {spec.evaluation.model_dump_json()} {report.fingerprint}"
+    base = f"{report.fingerprint}{report.model_revision or ''}"
+    decisive = f"{plan.method} {learned} {spec.evaluation.model_dump_json()} {base}"
     return hashlib.sha256(decisive.encode()).hexdigest()

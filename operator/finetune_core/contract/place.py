@@ -14,6 +14,12 @@ class Place(ApiModel):
     root: str | None = None
     """Folder of this machine that no link may lead out of: a mounted claim, whose files others may have written."""
 
+    def at(self, revision: str | None) -> "Place":
+        """The model of the hub that it is at that commit; None, which any other place has: the place as it is."""
+        if revision is None:
+            return self
+        return self.model_copy(update={"uri": f"{self.uri.partition('@')[0]}@{revision}"})
+
     def below(self, *parts: str) -> "Place":
         """The place of that name inside this one."""
         return self.model_copy(update={"uri": "/".join([self.uri.rstrip("/"), *parts])})

@@ -29,6 +29,10 @@ class PrepareConfig(ApiModel):
     overwrite: bool = False
     train_on_prompt: bool = False
     seed: int = 0
+    measure_storage: bool = Field(
+        default=False,
+        description="Whether to measure how fast the output store is: pods are given time to end by that.",
+    )
 
     @property
     def prepared(self) -> Place:
@@ -51,8 +55,15 @@ class PrepareReport(ApiModel):
     version: Literal[1] = 1
     fingerprint: str = Field(description="SHA-256 over everything that the prepared tokens depend on.")
     model_shape: ModelShape
+    model_revision: str | None = Field(
+        default=None,
+        description="Commit of a model from the hub: each attempt trains that one, wherever a branch moved.",
+    )
     statistics: DataStatistics
     rows: int = Field(description="Rows read.")
     used_rows: int = Field(description="Rows kept, validation rows included.")
     rejected_rows: int
+    storage_bytes_per_second: int | None = Field(
+        default=None, description="What the output store took, as measured; None where it was not."
+    )
     findings: list[FindingCount]

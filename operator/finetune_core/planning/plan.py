@@ -15,13 +15,26 @@ from finetune_core.planning.warnings import warnings
 GIB = 1024**3
 
 
-def plan(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu) -> Plan:
+def plan(
+    spec: FineTuneJobSpec,
+    shape: ModelShape,
+    data: DataStatistics,
+    gpu: Gpu,
+    storage_bytes_per_second: int | None = None,
+) -> Plan:
     """Decide how a job is trained.
 
     Pure: the same arguments give the same plan. An infeasible job gives a plan with ``feasible`` false, whose reasons
     say why each method was rejected and whose alternatives say which single change would help.
+
+    Args:
+        spec: the job.
+        shape: its model.
+        data: its rows.
+        gpu: its card.
+        storage_bytes_per_second: of the output store, where it was measured.
     """
-    answer = _decide(spec, shape, data, gpu)
+    answer = _decide(spec, shape, data, gpu, storage_bytes_per_second)
     if answer.feasible:
         return answer
     return answer.model_copy(update={"alternatives": alternatives(spec, shape, data, gpu, _decide)})
@@ -37,7 +50,13 @@ def plans_for_all(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics
     return sorted((_decide(spec, shape, data, gpu) for gpu in catalogue() if not gpu.is_cpu), key=price)
 
 
-def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu) -> Plan:
+def _decide(
+    spec: FineTuneJobSpec,
+    shape: ModelShape,
+    data: DataStatistics,
+    gpu: Gpu,
+    storage_bytes_per_second: int | None = None,
+) -> Plan:
     """The plan without alternatives."""
     settings = Settings(spec, shape, data, gpu)
     rejected: list[Reason] = []
@@ -47,7 +66,7 @@ def _decide(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu:
         if problem or fit is None:
             rejected.append(Reason(field="method", value=method, because=problem))
             continue
-        answer = _feasible(method, fit, rejected, settings)
+        answer = _feasible(method, fit, rejected, settings, storage_bytes_per_second)
         assert answer.estimate is not None
         if not (beyond := over_budget(spec.budget, answer.estimate)):
             return answer
@@ -80,7 +99,9 @@ def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
     return "", fit
 
 
-def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settings) -> Plan:
+def _feasible(
+    method: Method, fit: Fit, rejected: list[Reason], settings: Settings, storage_bytes_per_second: int | None
+) -> Plan:
     given = settings.spec.method != "auto"
     chosen = Reason(
         field="method",
@@ -96,24 +117,26 @@ def _feasible(method: Method, fit: Fit, rejected: list[Reason], settings: Settin
         settings.shape, fit.training, resolved, settings.data, settings.gpu, asked.per_node, asked.nodes
     )
     told = warnings(method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu)
+    pod, time_to_store = pod_resources(
+        method,
+        settings.shape,
+        settings.data,
+        fit.memory,
+        settings.gpu,
+        processes=settings.spec.gpu.per_node,
+        shards=fit.training.shards,
+        merged_bytes=_merged_bytes(settings, resolved),
+        storage_bytes_per_second=storage_bytes_per_second,
+    )
     return Plan(
         feasible=True,
         method=method,
         gpu=settings.planned_gpu,
         memory=fit.memory,
         hyperparameters=resolved,
-        pod=pod_resources(
-            method,
-            settings.shape,
-            settings.data,
-            fit.memory,
-            settings.gpu,
-            processes=settings.spec.gpu.per_node,
-            shards=fit.training.shards,
-            merged_bytes=_merged_bytes(settings, resolved),
-        ),
+        pod=pod,
         estimate=expected,
-        reasons=[chosen, *rejected, *reasons],
+        reasons=[chosen, *rejected, *reasons, time_to_store],
         warnings=[Warning(code=code, message=message) for code, message in told],
     )
 

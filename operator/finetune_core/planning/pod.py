@@ -1,7 +1,7 @@
 """What the train pod asks of its machine: cores, memory and disk, besides the card."""
 
 from finetune_core.api.job import Method
-from finetune_core.api.plan import Memory, PodResources
+from finetune_core.api.plan import Memory, PodResources, Reason
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.memory import USABLE_SHARE
@@ -41,7 +41,16 @@ ROW_BYTES = 24
 STEP_SECONDS = 60
 """For the step under way and the pod's own end."""
 UPLOAD_BYTES_PER_SECOND = 50_000_000
-"""To a busy store: half of what a line of 1 Gbit/s carries. Stores in the same region take several times that."""
+"""To a busy store that nobody has measured: half of what a line of 1 Gbit/s carries. Stores in the same region take
+several times that."""
+UPLOAD_SHARE = 0.5
+"""Of a speed that was measured. The preparation had the line to itself, while a node that is drained ends all its pods
+at once; and the checkpoint before may be on its way still, and goes first (checkpoints.py). Networks of clouds are not
+steady either (Uta et al., "Is Big Data Performance Reproducible in Modern Cloud Networks?", NSDI 2020)."""
+MOST_STORE_SECONDS = 3_600
+"""A node that is drained waits so long at most for a trainer that hangs. What is not through by then is trained again,
+from the checkpoint before. Cluster Autoscaler waits for ten minutes only (--max-graceful-termination-sec), unless it is
+told to wait longer."""
 
 SLACK_BYTES = 2 * 2**30
 """Logs (kubelet keeps 5 files of 10 MiB), tokenizer, reports, caches of compiled kernels."""
@@ -57,8 +66,9 @@ def pod_resources(
     processes: int = 1,
     shards: int = 1,
     merged_bytes: int = 0,
-) -> PodResources:
-    """What each pod of an attempt requests.
+    storage_bytes_per_second: int | None = None,
+) -> tuple[PodResources, Reason]:
+    """What each pod of an attempt requests, and why it is given so long to store its state.
 
     Args:
         method: what is trained.
@@ -70,6 +80,7 @@ def pod_resources(
         shards: over how many processes of all pods the model is divided.
         merged_bytes: of a merged model, which lies on the disk when the training is over, beside the base. It needs
             no more host memory: it is written in files smaller than SHARD_BYTES (merge.py).
+        storage_bytes_per_second: of the output store, where it was measured.
     """
     shm = SHM_BYTES + (0 if gpu.is_cpu or processes == 1 else processes * NCCL_SHM_BYTES)
     trained = shards * _trained_bytes(method, memory)
@@ -80,13 +91,29 @@ def pod_resources(
         if shards > 1:  # each process loads the whole model before it is divided
             host += processes * shards * memory.parts.weights
     checkpoint = trained + shards * memory.parts.optimizer
-    return PodResources(
+    store_seconds, because = _store_seconds(checkpoint, storage_bytes_per_second)
+    resources = PodResources(
         cpu=processes * (CPU_CORES if gpu.is_cpu else GPU_CORES),
         memory_bytes=_whole_mib(host / USABLE_SHARE + shm),
         ephemeral_storage_bytes=_whole_mib(_disk_bytes(shape, data, checkpoint, gpu) + merged_bytes),
         shm_bytes=shm,
-        store_seconds=STEP_SECONDS + -(-checkpoint // UPLOAD_BYTES_PER_SECOND),
+        store_seconds=store_seconds,
     )
+    return resources, Reason(field="pod.storeSeconds", value=str(store_seconds), because=because)
+
+
+def _store_seconds(checkpoint: int, measured: int | None) -> tuple[int, str]:
+    """How long a pod may take to end its step and to store a checkpoint of so many bytes, and why so long."""
+    speed = UPLOAD_BYTES_PER_SECOND if measured is None else max(1, round(measured * UPLOAD_SHARE))
+    seconds = STEP_SECONDS + -(-checkpoint // speed)
+    known = "assumed" if measured is None else f"{100 * UPLOAD_SHARE:.0f} % of what the preparation measured"
+    because = (
+        f"{STEP_SECONDS} s to end a step, then a checkpoint of {checkpoint / 1e9:,.4g} GB "
+        f"at {speed / 1e6:,.4g} MB/s ({known})"
+    )
+    if seconds <= MOST_STORE_SECONDS:
+        return seconds, because
+    return MOST_STORE_SECONDS, f"{because}: {seconds:,} s; no pod is given longer than {MOST_STORE_SECONDS:,}"
 
 
 def _passing_bytes(shape: ModelShape, trained: int) -> int:

@@ -18,7 +18,8 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
         return None
     report = PrepareReport.model_validate_json(status.prepare_report)
     try:
-        planned = plan(spec, report.model_shape, report.statistics, find_gpu(spec.gpu.type))
+        gpu = find_gpu(spec.gpu.type)
+        planned = plan(spec, report.model_shape, report.statistics, gpu, report.storage_bytes_per_second)
     except InvalidSpec as error:
         return failed(observed, now, error.reason, str(error))
     message = _summary(planned) if planned.feasible else infeasible_line(spec, planned)

@@ -32,7 +32,7 @@ _POD_FAILURE_POLICY = {
 def prepare_job(parent: Parent, number: int, settings: Settings) -> dict[str, Any]:
     """The Job that checks and tokenizes the data."""
     spec, mounts = parent.spec, Mounts(settings)
-    config = prepare_config(parent.name, parent.uid, spec, mounts.place_of)
+    config = prepare_config(parent.name, parent.uid, spec, mounts.place_of).model_copy(update={"measure_storage": True})
     template = pod_template(
         "prepare",
         spec,

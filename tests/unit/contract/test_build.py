@@ -62,6 +62,13 @@ def test_the_trainer_is_told_what_prepare_was_and_the_plan() -> None:
     assert (config.evaluation, config.checkpoints) == (spec.evaluation, spec.checkpoints)
 
 
+def test_the_trainer_takes_the_commit_that_was_prepared_for() -> None:
+    report = REPORT.model_copy(update={"model_revision": "c" * 40})
+    spec = job("model.uri=hf://org/name@main").spec
+    config = trainer_config(prepare_config("support-bot", UID, spec, by_role), spec, report, plan_of(), "cpu")
+    assert config.model == Place(uri=f"hf://org/name@{'c' * 40}", credentials="/secrets/model")
+
+
 def test_what_is_left_and_where_it_is_pushed_is_told() -> None:
     spec = job("output.export=both", "output.push=hf://org/name").spec
     config = trainer_config(prepare_config("support-bot", UID, spec, by_role), spec, REPORT, plan_of(), "cpu")
@@ -132,3 +139,7 @@ class TestFingerprint:
 
     def test_is_another_for_other_tokens(self) -> None:
         assert fingerprint(report=REPORT.model_copy(update={"fingerprint": "1" * 64})) != fingerprint()
+
+    def test_is_another_for_another_commit_of_the_model(self) -> None:
+        commits = (REPORT.model_copy(update={"model_revision": commit}) for commit in (None, "c" * 40, "d" * 40))
+        assert len({fingerprint(report=report) for report in commits}) == 3

@@ -54,9 +54,11 @@ PREPARE_REPORT = PrepareReport(
     fingerprint="0" * 64,
     model_shape=shape_of("hf://Qwen/Qwen2.5-7B-Instruct"),
     statistics=data_of(),
+    model_revision="c" * 40,
     rows=1_100,
     used_rows=1_050,
     rejected_rows=50,
+    storage_bytes_per_second=10**8,
     findings=[FindingCount(code="empty-output", severity="error", policy="drop", count=50)],
 )
 
@@ -157,6 +159,7 @@ def test_the_largest_prepare_report_fits_a_termination_message(model_type: str) 
             fields | {"model_type": model_type, "tied_embeddings": False, "qkv_bias": False, "qk_norm": False},
             by_name=True,
         ),
+        model_revision="f" * 40,
         statistics=DataStatistics(
             rows=LARGEST,
             validation_rows=LARGEST,
@@ -170,6 +173,7 @@ def test_the_largest_prepare_report_fits_a_termination_message(model_type: str) 
         rows=LARGEST,
         used_rows=LARGEST,
         rejected_rows=LARGEST,
+        storage_bytes_per_second=LARGEST,
         findings=[
             FindingCount(code=code, severity="warning", policy=longest_policy, count=LARGEST) for code in FINDING_CODES
         ],
@@ -191,6 +195,15 @@ class TestPlace:
         place = PLACE.model_copy(update={"uri": uri}).below(".work", "uid", "prepared")
         assert parse_uri(place.uri) == below
         assert (place.credentials, place.endpoint_url, place.region) == ("/secrets/output", "https://s3.local", "eu-1")
+
+    @pytest.mark.parametrize("named", ["", "@main", "@v1.0", f"@{'c' * 40}"])
+    def test_a_model_of_the_hub_at_its_commit(self, named: str) -> None:
+        place = Place(uri=f"hf://org/name{named}", credentials="/secrets/model")
+        assert place.at("c" * 40) == Place(uri=f"hf://org/name@{'c' * 40}", credentials="/secrets/model")
+
+    @pytest.mark.parametrize("uri", ["s3://models/a@b", "file:///models/a@b", "hf://org/name@main"])
+    def test_a_model_of_no_known_commit_stays_as_it_is(self, uri: str) -> None:
+        assert Place(uri=uri).at(None) == Place(uri=uri)
 
 
 def test_checkpoints_of_another_job_or_plan_lie_elsewhere() -> None:

@@ -18,6 +18,7 @@ UID = "5b0f3f0a-6f0e-4e39-9a3c-0d4f7f8f5a31"
 PREPARE_REPORT = PrepareReport(
     fingerprint="0" * 64,
     model_shape=shape_of("hf://Qwen/Qwen2.5-7B-Instruct"),
+    model_revision="c" * 40,
     statistics=data_of(),
     rows=1_100,
     used_rows=1_050,

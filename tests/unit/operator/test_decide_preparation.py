@@ -9,6 +9,7 @@ from observed_jobs import (
     NAME,
     NOW,
     PLAN,
+    PREPARE_REPORT,
     PREPARED,
     TRAINED,
     UID,
@@ -171,6 +172,14 @@ def test_planning_writes_the_plan_and_says_what_it_is() -> None:
     assert "on A10: 189 steps of 16 rows" in message
     assert "learning rate 5e-05" in message
     assert decision.events[0].reason == "Planned"
+
+
+def test_a_plan_knows_how_fast_the_store_is() -> None:
+    report = PREPARE_REPORT.model_copy(update={"storage_bytes_per_second": 1_000_000})
+    decision = decide(observed(status=planned(plan=None, prepare_report=report.to_json())), NOW)
+    assert PLAN.pod.store_seconds < 70
+    assert decision.status.plan.pod.store_seconds > 300
+    assert "at 0.5 MB/s (50 % of what the preparation measured)" in decision.status.plan.why("pod.storeSeconds")
 
 
 def test_a_job_that_no_plan_fits_fails_and_names_what_would() -> None:

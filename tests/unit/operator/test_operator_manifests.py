@@ -382,6 +382,10 @@ def test_a_step_is_told_all_it_needs() -> None:
     assert (prepared.job_name, prepared.job_uid, prepared.dataset.uri) == (NAME, UID, "s3://datasets/support.jsonl")
     assert (trained.plan, trained.prepare_report, trained.device) == (plan_of(), PREPARE_REPORT, "cuda")
     assert trained.prepared == prepared.prepared
+    assert prepared.measure_storage
+    assert (prepared.model.uri, trained.model.uri) == (
+        "hf://Qwen/Qwen2.5-7B-Instruct", f"hf://Qwen/Qwen2.5-7B-Instruct@{'c' * 40}"
+    )  # fmt: skip
     assert config_of(made("train", "gpu.type=cpu")).device == "cpu"
 
 

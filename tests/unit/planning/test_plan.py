@@ -303,6 +303,8 @@ class TestReasons:
                 assert value == round(values.pop("warmupRatio") * resolved(answer).total_steps)
             elif value is not None:
                 assert values.pop(EXPLAINED_BY.get(name, to_camel(name))) == value
+        assert answer.pod is not None
+        assert values.pop("pod.storeSeconds") == answer.pod.store_seconds
         assert values.keys() <= {"adapterParameters"}
 
     @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jobs import card, data_of, plan_of
+from jobs import card, data_of, job, plan_of, shape_of
 
 from finetune_core.api.plan import PodResources
 from finetune_core.contract import DataStatistics
-from finetune_core.planning import Gpu
+from finetune_core.planning import Gpu, find_gpu, plan
 
 GIB, MIB = 2**30, 2**20
 QWEN_7B_STORED = 15_231_233_024
@@ -119,3 +119,30 @@ def test_processes_that_share_a_model_load_it_whole_first() -> None:
 def test_a_large_checkpoint_is_given_time() -> None:
     assert pod_of("gpu.type=A10").store_seconds < 70
     assert 1_200 < pod_of("gpu.type=A100-80GB", "method=full").store_seconds < 1_500
+
+
+KAHAN_GB = 8 * 7.616
+"""Checkpoint of a full fine-tuning of Qwen2.5-7B without fp32 masters: 8 bytes a parameter."""
+
+
+@pytest.mark.parametrize(
+    ("speed", "seconds", "told"),
+    [
+        (None, 60 + KAHAN_GB / 0.05, "a checkpoint of 60.92 GB at 50 MB/s (assumed)"),
+        (
+            40_000_000,
+            60 + KAHAN_GB / 0.02,
+            "a checkpoint of 60.92 GB at 20 MB/s (50 % of what the preparation measured)",
+        ),
+        (2 * 10**9, 60 + KAHAN_GB / 1, "at 1,000 MB/s (50 % of what the preparation measured)"),
+        (10_000_000, 3_600, "measured): 12,245 s; no pod is given longer than 3,600"),
+        (0, 3_600, " s; no pod is given longer than 3,600"),
+    ],
+)
+def test_it_is_given_time_by_the_speed_of_the_store(speed: int | None, seconds: float, told: str) -> None:
+    spec = job("gpu.type=A100-80GB", "method=full").spec
+    answer = plan(spec, shape_of(spec.model.uri), data_of(), find_gpu("A100-80GB"), speed)
+    assert answer.pod is not None
+    assert answer.pod.store_seconds == pytest.approx(seconds, abs=3)
+    assert told in answer.why("pod.storeSeconds")
+    assert answer.why("pod.storeSeconds").startswith("60 s to end a step, then a checkpoint of ")
