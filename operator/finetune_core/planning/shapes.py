@@ -164,7 +164,7 @@ def shape_from_config(config: dict[str, Any], source: str) -> ModelShape:
         )
     if architecture.head_dim is None and config.get("head_dim") is None and hidden % heads:
         raise InvalidSpec(f"{source}: hidden_size is {hidden}, which is not a multiple of num_attention_heads {heads}")
-    particular = _experts(config, source, architecture) if architecture.experts else {}
+    particular: dict[str, Any] = _experts(config, source, architecture) if architecture.experts else {}
     if architecture.attention_bias is not None:
         particular["qkv_bias"] = _flag(config, "attention_bias", source, architecture.attention_bias)
     return ModelShape(

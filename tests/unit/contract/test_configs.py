@@ -28,7 +28,7 @@ from finetune_core.contract import (
 )
 from finetune_core.contract.environment import TERMINATION_BYTES
 from finetune_core.errors import InvalidSpec
-from finetune_core.planning.shapes import _ARCHITECTURES
+from finetune_core.planning.shapes import _ARCHITECTURES, _LARGEST
 
 LARGEST = 2**63 - 1
 PLACE = Place(uri="s3://models/数据", credentials="/secrets/output", endpoint_url="https://s3.local", region="eu-1")
@@ -151,7 +151,8 @@ def test_another_version_is_refused(kind: type[ApiModel]) -> None:
 
 @pytest.mark.parametrize("model_type", _ARCHITECTURES)
 def test_the_largest_prepare_report_fits_a_termination_message(model_type: str) -> None:
-    fields = {name: LARGEST for name, field in ModelShape.model_fields.items() if field.annotation is int}
+    largest = max(_LARGEST.values())
+    fields = {name: largest for name, field in ModelShape.model_fields.items() if field.annotation is int}
     longest_policy = max(get_args(Policy), key=len)
     report = PrepareReport(
         fingerprint="f" * 64,

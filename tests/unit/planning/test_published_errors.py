@@ -67,6 +67,7 @@ EXPLAINED: dict[tuple[str, str], dict[tuple[int, ...], str]] = {
     ("universal-llm-trainer", "A100-80GB"): {(10,): FP32_NORMS},
 }
 
+
 def _key(point: Point) -> tuple[str, str, int]:
     return point.source, point.table, point.number
 
