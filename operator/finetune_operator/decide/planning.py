@@ -5,7 +5,7 @@ from datetime import datetime
 from finetune_core.api import Plan
 from finetune_core.contract import PrepareReport
 from finetune_core.errors import InvalidSpec
-from finetune_core.planning import find_gpu, infeasible_line, plan
+from finetune_core.planning import find_gpu, in_words, infeasible_line, plan
 from finetune_operator.decide.decision import Decision, Event
 from finetune_operator.decide.observed import Observed
 from finetune_operator.decide.story import failed, told, with_condition
@@ -38,10 +38,12 @@ def decide(observed: Observed, now: datetime) -> Decision | None:
 def _summary(planned: Plan) -> str:
     assert planned.hyperparameters is not None
     assert planned.memory is not None
-    settings = planned.hyperparameters
+    assert planned.estimate is not None
+    settings, expected = planned.hyperparameters, planned.estimate
     peak, usable = planned.memory.peak_bytes / 2**30, planned.memory.budget_bytes / 2**30
     return (
         f"{planned.method} ({planned.why('method')}) on {planned.gpu.words}: {settings.total_steps} steps of "
         f"{settings.effective_batch_size} rows, learning rate {settings.learning_rate:g}, "
-        f"{peak:.1f} of {usable:.1f} GiB usable"
+        f"{peak:.1f} of {usable:.1f} GiB usable, about {in_words(expected.seconds)}"
+        f"{f' and {expected.cost:.2f} {expected.currency}' if expected.cost else ''}"
     )

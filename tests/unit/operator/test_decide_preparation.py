@@ -27,6 +27,7 @@ from observed_jobs import (
     told,
 )  # fmt: skip
 
+from finetune_core.planning import in_words
 from finetune_operator.decide import decide, planning, preparation
 from finetune_operator.decide.decision import Policy, StartPreparation
 from finetune_operator.decide.numbers import child_name
@@ -170,6 +171,8 @@ def test_planning_writes_the_plan_and_says_what_it_is() -> None:
     assert decision.status.condition("Planned").status == "True"
     assert message.startswith("lora ")
     assert "on A10: 189 steps of 16 rows" in message
+    assert PLAN.estimate is not None
+    assert message.endswith(f"about {in_words(PLAN.estimate.seconds)} and {PLAN.estimate.cost:.2f} USD")
     assert "learning rate 5e-05" in message
     assert decision.events[0].reason == "Planned"
 
