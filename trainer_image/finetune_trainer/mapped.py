@@ -2,8 +2,8 @@
 
 The files are mapped, all processes of a machine share their pages, and the system takes these back when it needs the
 memory: but for a layer at a time, none of them holds the model. A number format that is not the files' own would make a
-copy of each weight; so it is given to them on the device, layer by layer, and so are 4-bit numbers made, which takes a
-processor hours for what a card does in seconds.
+copy of each weight; so it is given to them on the device, layer by layer. So are 4-bit numbers made, which is slow
+besides on a processor: we measured 20 MB of 16-bit weights a second on one thread (bitsandbytes 0.50).
 """
 
 from pathlib import Path
