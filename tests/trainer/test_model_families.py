@@ -6,7 +6,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from trainer_model import make_tiny
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from finetune_core.contract import ModelShape
 from finetune_core.planning.shapes import _ARCHITECTURES, shape_from_config
@@ -19,13 +20,7 @@ QUIET_PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 @pytest.fixture(params=_ARCHITECTURES)
 def model(request: pytest.FixtureRequest) -> PreTrainedModel:
     """A tiny model of each type."""
-    torch.manual_seed(4)
-    config = AutoConfig.for_model(
-        request.param, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=8, vocab_size=64, pad_token_id=0, bos_token_id=None, eos_token_id=1,
-    )  # fmt: skip
-    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return made.eval()
+    return make_tiny(request.param).eval()
 
 
 def shape_of(model: PreTrainedModel) -> ModelShape:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from finetune_trainer.template import CHATML
 
@@ -74,6 +81,17 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.add_special_tokens({"additional_special_tokens": SPECIAL[1:]})
     tokenizer.chat_template = CHATML
     return tokenizer
+
+
+def make_tiny(model_type: str) -> PreTrainedModel:
+    """A model of that type in fp32, with random weights; the same each time."""
+    torch.manual_seed(4)
+    config = AutoConfig.for_model(
+        model_type, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, vocab_size=64, pad_token_id=0, bos_token_id=None, eos_token_id=1,
+    )  # fmt: skip
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return model
 
 
 def save_tiny_model(folder: Path, rms_norm_eps: float = 1e-6) -> Path:

@@ -29,20 +29,45 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
         ModelUnavailable: no weights as safetensors, not all of them, of a model that transformers does not know, or
             under names that a merged model could not be written with.
     """
+    base = load_base(folder, config, device, base_dtype(config), quantization_of(config))
+    return make_ready(base, folder, config)
+
+
+def base_dtype(config: TrainerConfig) -> torch.dtype:
+    """Number format of the base's weights, of those that are not in 4 bit."""
     settings = config.hyperparameters
-    compute = DTYPES[settings.precision]
-    quantization = None
-    if settings.quantization is not None:
-        quantization = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=settings.quantization.type,
-            bnb_4bit_use_double_quant=settings.quantization.double_quantization,
-            bnb_4bit_compute_dtype=compute,
-        )
+    return torch.float32 if settings.master_weights == "fp32" else DTYPES[settings.precision]
+
+
+def quantization_of(config: TrainerConfig) -> BitsAndBytesConfig | None:
+    """How the base's linears are stored in 4 bit, if they are."""
+    settings = config.hyperparameters
+    if settings.quantization is None:
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=settings.quantization.type,
+        bnb_4bit_use_double_quant=settings.quantization.double_quantization,
+        bnb_4bit_compute_dtype=DTYPES[settings.precision],
+    )
+
+
+def load_base(
+    folder: Path,
+    config: TrainerConfig,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: BitsAndBytesConfig | None = None,
+) -> PreTrainedModel:
+    """The model as its files have it, in that number format; nothing about what is to learn.
+
+    Raises:
+        ModelUnavailable: as ``load_model``.
+    """
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.float32 if settings.master_weights == "fp32" else compute,
+            dtype=dtype,
             quantization_config=quantization,
             attn_implementation=ROW_BY_ROW,
             device_map={"": device},
@@ -59,6 +84,16 @@ def load_model(folder: Path, config: TrainerConfig, device: torch.device) -> Pre
             f"{config.model.uri}: the weights do not fit config.json: {absent[0]} is missing or of another shape "
             f"({len(absent)} in all); copy the model again"
         )
+    return model
+
+
+def make_ready(model: PreTrainedModel, folder: Path, config: TrainerConfig) -> PreTrainedModel | PeftModel:
+    """Ready to train: with its adapters, where there are any, which alone are to learn then.
+
+    Raises:
+        ModelUnavailable: as ``load_model``.
+    """
+    settings = config.hyperparameters
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             # At the first evaluation on such a CPU, bitsandbytes 0.50 would repack a 4-bit layer's weights for a kernel

@@ -11,10 +11,11 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss
+from finetune_trainer.mapped import Values, fill
 
 
-def shard(model: WithLoss, group: Group, device: torch.device, compute: torch.dtype) -> None:
-    """Divide every layer for itself, and what is outside of the layers together; each part moves to the device.
+def shard(model: WithLoss, values: Values, group: Group, device: torch.device, compute: torch.dtype) -> None:
+    """Divide every layer for itself, and what is outside of the layers together; each part is filled on the device.
 
     A layer's weights are there as a whole only while it computes. Gradients are summed over the processes and not
     averaged, since each micro-batch's loss is divided by the supervised tokens of all of them. Where all of it is fp32,
@@ -23,9 +24,9 @@ def shard(model: WithLoss, group: Group, device: torch.device, compute: torch.dt
     fp32 = all(parameter.dtype == torch.float32 for parameter in model.parameters())
     policy = MixedPrecisionPolicy(param_dtype=compute if fp32 else None, reduce_dtype=torch.float32 if fp32 else None)
     mesh = init_device_mesh(device.type, (group.size,))
-    for layer in model.causal.get_decoder().layers:
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    for part in (*model.causal.get_decoder().layers, model):
+        fill(part, values, device)
+        fully_shard(part, mesh=mesh, mp_policy=policy)
     register_fsdp_forward_method(model, "generate")
     for module in model.modules():
         if isinstance(module, FSDPModule):

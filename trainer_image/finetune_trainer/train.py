@@ -19,6 +19,7 @@ from finetune_trainer.checkpoints import Checkpoints
 from finetune_trainer.export import export, finished_report
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss, mean_loss
+from finetune_trainer.mapped import map_model
 from finetune_trainer.measures import perplexity, utilization
 from finetune_trainer.merge import sample_loss
 from finetune_trainer.model import DTYPES, load_model, trainable_parameters
@@ -65,11 +66,13 @@ def train(config: TrainerConfig, scratch: Path) -> RunReport | None:
     say("loading the model")
     encoder = ChatEncoder(load_tokenizer(base), settings.train_on_prompt)
     sharded = settings.sharding == "full"
-    # A model that is divided may be larger than one card.
-    loaded = load_model(base, config, torch.device("cpu") if sharded else device)
-    model = WithLoss(loaded)
     if sharded:
-        shard(model, group, device, DTYPES[settings.precision])
+        loaded, values = map_model(base, config)
+        model = WithLoss(loaded)
+        shard(model, values, group, device, DTYPES[settings.precision])
+    else:
+        loaded = load_model(base, config, device)
+        model = WithLoss(loaded)
     with blamed_on(DatasetUnavailable):
         prepared = group.on_each_node(lambda: fetch(config.prepared, scratch / "prepared"))
     rows = Rows(prepared / TRAIN_ROWS, settings.cutoff_length, settings.packing)

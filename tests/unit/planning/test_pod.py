@@ -108,12 +108,23 @@ def test_validation_rows_lie_there_too() -> None:
     assert large.ephemeral_storage_bytes - small.ephemeral_storage_bytes > 100_000 * 1_000 * 4
 
 
-def test_processes_that_share_a_model_load_it_whole_first() -> None:
+def test_processes_that_share_a_model_have_it_once_where_it_is_stored() -> None:
     answer = plan_of("gpu.type=A100-80GB", "gpu.perNode=4", "method=full")
     assert answer.hyperparameters is not None
     assert (answer.hyperparameters.sharding, answer.hyperparameters.master_weights) == ("full", "fp32")
     assert answer.pod is not None
-    assert answer.pod.memory_bytes > 4 * 2 * QWEN_7B_STORED  # in fp32
+    in_fp32 = 2 * QWEN_7B_STORED
+    assert in_fp32 < answer.pod.memory_bytes < in_fp32 + 4 * 4 * GIB
+
+
+@pytest.mark.parametrize(("method", "gpu"), [("lora", "L40S"), ("qlora", "T4")])
+def test_processes_that_share_a_base_need_none_of_it_in_memory(method: str, gpu: str) -> None:
+    """8 that made copies of 32B would have 520 GB in 16 bit, or 150 GB in 4 bit."""
+    answer = plan_of("model.uri=hf://Qwen/Qwen2.5-32B-Instruct", f"gpu.type={gpu}", "gpu.perNode=8", f"method={method}")
+    assert answer.hyperparameters is not None
+    assert answer.hyperparameters.sharding == "full"
+    assert answer.pod is not None
+    assert answer.pod.memory_bytes < 8 * 4 * GIB + 5 * GIB
 
 
 def test_a_large_checkpoint_is_given_time() -> None:
