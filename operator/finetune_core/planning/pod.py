@@ -88,6 +88,9 @@ def pod_resources(
         host = processes * memory.peak_bytes + (trained if shards > 1 else 0)
     else:
         host = processes * GPU_PROCESS_BYTES + _passing_bytes(shape, trained)
+    if shards > 1 and shape.num_experts:
+        # The files have every expert for itself, and transformers makes one tensor of a layer's: a copy a process.
+        host += processes * STORED_WEIGHT_BYTES * shape.parameters
     checkpoint = trained + shards * memory.parts.optimizer
     store_seconds, because = _store_seconds(checkpoint, storage_bytes_per_second)
     resources = PodResources(

@@ -157,3 +157,11 @@ def test_it_is_given_time_by_the_speed_of_the_store(speed: int | None, seconds: 
     assert answer.pod.store_seconds == pytest.approx(seconds, abs=3)
     assert told in answer.why("pod.storeSeconds")
     assert answer.why("pod.storeSeconds").startswith("60 s to end a step, then a checkpoint of ")
+
+
+def test_experts_are_copied_by_each_process_that_has_a_part_of_them() -> None:
+    answer = plan_of("model.uri=hf://Qwen/Qwen3-30B-A3B", "gpu.type=L40S", "gpu.perNode=4", "method=lora")
+    assert answer.hyperparameters is not None
+    assert answer.hyperparameters.sharding == "full"
+    assert answer.pod is not None
+    assert answer.pod.memory_bytes > 4 * 2 * 30.5e9
