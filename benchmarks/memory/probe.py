@@ -26,8 +26,9 @@ from memory_reader import MemoryReader
 from torch import Tensor, nn
 
 from finetune_core.contract import TrainerConfig
-from finetune_trainer import train as trainer
+from finetune_trainer import training
 from finetune_trainer.model import trainable_parameters
+from finetune_trainer.train import train
 
 
 @dataclass
@@ -87,7 +88,7 @@ def measure(config: TrainerConfig, scratch: Path, memory: MemoryReader, steps: i
     AcceleratorState._reset_state()  # the case before may have computed in another precision
     try:
         with probe.installed(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(_Enough):
-            trainer.train(config, scratch)
+            train(config, scratch)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # train() had its own
     return probe.measured
@@ -109,7 +110,7 @@ class _Probe:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """The trainer calls the wrappers as long as this lasts."""
-        originals = {name: getattr(trainer, name) for name in ("load_model", "make_optimizer", "WithLoss")}
+        originals = {name: getattr(training, name) for name in ("load_model", "make_optimizer", "WithLoss")}
 
         def load_model(*arguments: Any) -> nn.Module:
             started = time.perf_counter()
@@ -130,7 +131,7 @@ class _Probe:
             model.register_forward_pre_hook(self._before_micro_batch)
             return model
 
-        with mock.patch.multiple(trainer, load_model=load_model, make_optimizer=make_optimizer, WithLoss=with_loss):
+        with mock.patch.multiple(training, load_model=load_model, make_optimizer=make_optimizer, WithLoss=with_loss):
             yield
 
     def _before_micro_batch(self, *_: Any) -> None:

@@ -80,10 +80,11 @@ def _ours(workload: dict[str, Any], folder: Path, rows: list[Row]) -> dict[str, 
     from finetune_core.contract import Place, PrepareReport
     from finetune_core.contract.build import prepare_config, trainer_config
     from finetune_core.planning import find_gpu, plan
-    from finetune_trainer import train as trainer
+    from finetune_trainer import result
     from finetune_trainer.prepare import SAMPLE_PROMPTS, TRAIN_ROWS, VALIDATION_ROWS
-    from finetune_trainer.rows import RowWriter
+    from finetune_trainer.rows import Order, RowWriter
     from finetune_trainer.template import Tokens
+    from finetune_trainer.train import train
 
     settings = {"lora": {"dropout": 0.0}} if workload["method"] != "full" else {}
     spec = FineTuneJobSpec.model_validate(
@@ -133,10 +134,10 @@ def _ours(workload: dict[str, Any], folder: Path, rows: list[Row]) -> dict[str, 
         model.save_pretrained(folder / "ours")
         return report
 
-    trainer.export = export  # nothing but the weights is asked for
+    result.export = export  # nothing but the weights is asked for
     ends = _step_ends()
-    trainer.train(config, folder / "scratch")
-    order = trainer.Order(len(rows), workload["batch"], config.hyperparameters.seed)
+    train(config, folder / "scratch")
+    order = Order(len(rows), workload["batch"], config.hyperparameters.seed)
     timed = [number for step in range(WARMUP_STEPS, len(ends)) for number in order.step(step)]
     return {
         "seconds": ends[-1] - ends[WARMUP_STEPS - 1],

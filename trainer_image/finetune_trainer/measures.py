@@ -1,6 +1,11 @@
-"""Figures of a finished run that follow from others."""
+"""Figures of a run: what it took of the machine, what follows from others, and what it ran on."""
 
 import math
+import resource
+import sys
+from importlib.metadata import version
+
+import torch
 
 from finetune_core.contract import TrainerConfig
 from finetune_core.planning import find_gpu, flops_per_token
@@ -26,3 +31,16 @@ def utilization(config: TrainerConfig, tokens_per_second: float | None) -> float
     row_tokens = min(config.hyperparameters.cutoff_length, report.statistics.tokens / max(report.statistics.rows, 1))
     needed = flops_per_token(report.model_shape, config.method, row_tokens) * tokens_per_second
     return needed / (find_gpu(gpu.type).tflops * 1e12 * gpu.per_node * gpu.nodes)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of the card as its allocator reserved them, or of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def versions() -> dict[str, str]:
+    """Of what the numbers depend on."""
+    names = ("finetune-operator", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "torch-optimi")
+    return {name: version(name) for name in names} | {"python": sys.version.split()[0]}
