@@ -1,4 +1,8 @@
-"""The FineTuneJob: every field here works; a field enters with its behaviour."""
+"""The FineTuneJob: every field here works; a field enters with its behaviour.
+
+Defaults that are objects are constructed and not validated: for that, pydantic would build each class by itself when
+this is imported, which takes a twentieth of the time that ``ftj plan`` needs.
+"""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -167,8 +171,8 @@ class Hyperparameters(ApiModel):
     )
     train_on_prompt: bool = Field(default=False, description="Supervise the prompt's tokens too.")
     logging_steps: Count | None = Field(default=None, description="A progress line every so many steps.")
-    lora: Lora = Field(default=Lora(), description="Used by lora and qlora.")
-    quantization: Quantization = Field(default=Quantization(), description="Used by qlora.")
+    lora: Lora = Field(default=Lora.model_construct(), description="Used by lora and qlora.")
+    quantization: Quantization = Field(default=Quantization.model_construct(), description="Used by qlora.")
 
     @model_validator(mode="after")
     def _batch_sizes_agree(self) -> "Hyperparameters":
@@ -203,7 +207,7 @@ class Evaluation(ApiModel):
         default=3, description="Stop after so many evaluations without improvement; 0 never stops."
     )
     min_delta: Annotated[float, Field(ge=0)] = Field(default=0.0, description="A smaller gain is no improvement.")
-    samples: Samples = Field(default=Samples(), description="Answers before and after.")
+    samples: Samples = Field(default=Samples.model_construct(), description="Answers before and after.")
 
 
 class Checkpoints(ApiModel):
@@ -369,17 +373,17 @@ class FineTuneJobSpec(ApiModel):
     gpu: Gpu
     output: Output
     method: MethodChoice = Field(default="auto", description="auto: the first that fits of full, lora, qlora.")
-    hyperparameters: Hyperparameters = Field(default=Hyperparameters())
-    evaluation: Evaluation = Field(default=Evaluation())
-    checkpoints: Checkpoints = Field(default=Checkpoints())
-    budget: Budget = Field(default=Budget())
-    failure_policy: FailurePolicy = Field(default=FailurePolicy())
+    hyperparameters: Hyperparameters = Field(default=Hyperparameters.model_construct())
+    evaluation: Evaluation = Field(default=Evaluation.model_construct())
+    checkpoints: Checkpoints = Field(default=Checkpoints.model_construct())
+    budget: Budget = Field(default=Budget.model_construct())
+    failure_policy: FailurePolicy = Field(default=FailurePolicy.model_construct())
     suspend: bool = Field(default=False, description="Stop what runs, keeping its state; false goes on from there.")
     ttl_seconds_after_finished: Seconds | None = Field(
         default=None, description="Remove the finished job after so long; its model stays."
     )
     priority_class_name: Name | None = Field(default=None, description="PriorityClass of the pods.")
-    pod: PodOptions = Field(default=PodOptions())
+    pod: PodOptions = Field(default=PodOptions.model_construct())
 
     @model_validator(mode="after")
     def _batch_sizes_agree(self) -> "FineTuneJobSpec":
