@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from divided import cases, counted, predicted
 from simulate import LORA, NF4, count
 
 from finetune_core.contract import ModelShape
@@ -83,3 +84,11 @@ def four_layers_of(model: str) -> ModelShape:
     shape = shipped_shape(f"hf://{model}")
     assert shape is not None
     return shape.model_copy(update={"num_layers": 4})
+
+
+def test_of_two_processes_that_divide_a_model_each_has_what_is_predicted() -> None:
+    """With so few tokens that what is gathered makes the peak, and with more."""
+    names = [name for name in cases() if "bf16" in name and ("| 8 |" in name or "| 512 | 128 | recomputed" in name)]
+    found = counted(names)
+    assert len(found) == 6
+    assert {name: predicted(cases()[name]) for name in found} == pytest.approx(found, rel=0.06)

@@ -71,25 +71,24 @@ def _moments(shape: ModelShape, training: TrainingShape) -> Iterator[_Moment]:
     # A tied head's gradient waits for the embedding's, which is made last; then there are both, and their sum.
     embedding = training.stream_bytes * shape.vocab_size * shape.hidden_size if training.method == "full" else 0
     waiting = embedding if shape.tied_embeddings else 0
-    gathered = 0
-    if training.shards > 1:
-        # A layer and, in advance, the next; where all is trained, a layer's whole gradient, until it is divided.
-        gathered = gathered_bytes(shape, training, 3 if training.method == "full" else 2)
+    whole = _whole(shape, training)
 
     kept = layers * (training.stream_bytes * shape.hidden_size if training.activation_checkpointing else layer)
-    yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=gathered + casts)
-    yield _Moment(activations=tokens * (kept + passing_forward(shape, training)), scratch=gathered + casts)
+    yield _Moment(activations=tokens * (kept + last), logits=head_bytes(shape, training), scratch=whole.loss + casts)
+    forward = passing_forward(shape, training)
+    yield _Moment(activations=tokens * (kept + forward), scratch=whole.forward + casts)
+    yield _Moment(activations=tokens * (kept * (layers - 1) // layers + forward), scratch=whole.ahead + casts)
     if training.activation_checkpointing:
         # The last layer is computed again; autocast's copies of the weights are gone, but for those of that layer.
         again, passing = layer, passing_backward(shape, training)
         copied = casts // layers
     else:
         again, passing, copied = 0, passing_at_the_end(shape, training), casts
-    yield _Moment(activations=tokens * (kept + again + passing), logits=waiting, scratch=gathered + copied)
+    yield _Moment(activations=tokens * (kept + again + passing), logits=waiting, scratch=whole.backward + copied)
     if of_weight := _made_of_a_weight(shape, training):
         through = passing_a_linear(shape, training)
-        yield _Moment(activations=tokens * (kept + again + through), scratch=gathered + copied + of_weight)
-    yield _Moment(logits=2 * waiting, scratch=gathered + embedding + copied)
+        yield _Moment(activations=tokens * (kept + again + through), scratch=whole.backward + copied + of_weight)
+    yield _Moment(logits=2 * waiting, scratch=(whole.end or embedding) + copied)
     if training.master_weights == "none":
         # The update of the largest tensor makes a temporary of it (optimi).
         yield _Moment(scratch=2 * shape.vocab_size * shape.hidden_size)
@@ -103,6 +102,39 @@ def sharded(training: TrainingShape, whole: MemoryParts) -> MemoryParts:
         gradients=_share(whole.gradients, training.shards),
         optimizer=_share(whole.optimizer, training.shards),
     )
+
+
+class _Whole(NamedTuple):
+    """Of what is divided, what a GPU has whole."""
+
+    ahead: int = 0
+    """Going forward, before the last layer."""
+    forward: int = 0
+    """In the last layer."""
+    loss: int = 0
+    backward: int = 0
+    end: int = 0
+    """Of the backward pass, when only embedding and head are left."""
+
+
+def _whole(shape: ModelShape, training: TrainingShape) -> _Whole:
+    """What FSDP2 gathers, and gradients until they are divided; as counted in two processes of the trainer.
+
+    Embedding and head all the time. Going forward, a layer and the next one twice, as it comes from the others and as
+    it is put together; after the last layer no other. Going back, a layer and the next; where all is trained, the
+    head's gradient too and the last layer's, in fp32 to be summed. At the end, gradients of embedding and head as they
+    are made, in fp32, and as the part that is kept.
+    """
+    if training.shards == 1:
+        return _Whole()
+    outside, forward, backward, ahead = (gathered_bytes(shape, training, layers) for layers in range(4))
+    end = outside
+    if training.method == "full":
+        embedding = shape.embedding_parameters
+        backward += training.compute_bytes * shape.vocab_size * shape.hidden_size
+        backward += 4 * (shape.parameters - embedding) // shape.num_layers
+        end += (training.compute_bytes + 4) * embedding + _share(4 * embedding, training.shards)
+    return _Whole(ahead, forward, outside, backward, end)
 
 
 def gathered_bytes(shape: ModelShape, training: TrainingShape, layers: int) -> int:
