@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class FaultyApi:
         self._loop = asyncio.new_event_loop()
         """All that there ever were; to break one that is gone does nothing."""
         self._watches: dict[str, web.StreamResponse] = {}
+        self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
+        """Of requests so far; one that aiohttp has closed is open until its other end has read everything."""
         self._number = 0
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -114,14 +117,14 @@ class FaultyApi:
         quiet = 0
         while quiet < 5:  # one may just have been taken, and on a busy machine that takes a while to show
             quiet = 0 if self._open() else quiet + 1
-            self._abort()  # one that is only closed stays open until its other end has read everything
+            self._abort()
             await asyncio.sleep(0.1)
         await self._runner.cleanup()
         await self._session.close()
         await asyncio.sleep(0.1)  # TLS connections say goodbye
 
     def _abort(self) -> None:
-        for connection in self._open():
+        for connection in {*self._open(), *self._transports}:
             connection.abort()
 
     def _open(self) -> list[asyncio.WriteTransport]:
@@ -133,6 +136,8 @@ class FaultyApi:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         kind = _kind(request.path)
+        if isinstance(request.transport, asyncio.WriteTransport):
+            self._transports.add(request.transport)
         try:
             if request.method == "GET" or kind == "leases":
                 return await self._pass_on(request, kind)
