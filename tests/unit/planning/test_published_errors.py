@@ -28,10 +28,6 @@ DEEPSPEED = (
     "ZeRO 3 gathers, reduces and casts in buffers of its own beside the weights; the figure does not depend on the "
     "length up to 2048 tokens, so that it is of them"
 )
-QLORA_OF_CONFIG_HUB = (
-    "QLoRA takes as much as in LitGPT's older table for fewer tokens (7B: 13.68 GB for 1024, 14.14 for 1304), though "
-    "nothing but the rank differs; what the newer version holds beside is not said"
-)
 FP32_NORMS = (
     "the one model of the table whose layers take more than its logits: the trainer keeps the norms in fp32, "
     "which makes more of what a layer keeps fp32 than we count"
@@ -41,7 +37,6 @@ EXPLAINED: dict[tuple[str, str], dict[tuple[int, ...], str]] = {
     ("litgpt-config-hub", "Models whose adapters are on q and v alone, and full fine-tuning"): {
         (1,): "FSDP of LitGPT with all weights trained: a gradient is whole before it is divided, which the rule "
         "taken from its table of LoRA does not count",
-        (5, 9, 12, 15, 18): QLORA_OF_CONFIG_HUB,
     },
     ("qwen-readme", "LoRA"): {
         (4, 5): "nvidia-smi counts the allocator's slack: the same model takes 16.2 for 4096 tokens, 21.8 for 8192, "
