@@ -44,7 +44,7 @@ class MemoryParts(ApiModel):
 
     def total(self) -> int:
         """Sum of the parts."""
-        return sum(self.model_dump().values())
+        return sum(vars(self).values())
 
 
 class Memory(ApiModel):

@@ -52,8 +52,10 @@ class ModelShape(ApiModel):
 
     @property
     def linear_parameters(self) -> int:
-        """Weights of the linears inside the layers: what QLoRA quantises."""
-        return self.num_layers * sum(rows * columns for rows, columns in self.linear_shapes.values())
+        """Weights of the linears inside the layers, however they are fused: what QLoRA quantises."""
+        attention = 2 * (self.num_heads + self.num_kv_heads) * self.head_dim
+        mlp = 0 if self.num_experts else (3 if self.gated_mlp else 2) * self.intermediate_size
+        return self.num_layers * self.hidden_size * (attention + mlp)
 
     @property
     def layer_parameters(self) -> int:

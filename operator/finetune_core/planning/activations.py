@@ -95,7 +95,7 @@ def passing_backward(shape: ModelShape, training: TrainingShape) -> int:
     if training.lora is None:
         of_norm = (4 * _FP32 + 2 * compute) * hidden if shape.norms_per_layer > _BEFORE_LINEARS else 0
         return max(of_norm, training.stream_bytes * hidden + 2 * compute * shape.intermediate_size)
-    if "down_proj" not in targeted(shape, training.lora):
+    if not _last_linear_has_adapter(training.lora):
         return compute * (hidden + 3 * shape.intermediate_size)
     return compute * 5 * hidden + _of_last_linear(shape, training)
 
@@ -126,9 +126,13 @@ def _of_last_linear(shape: ModelShape, training: TrainingShape) -> int:
     """Its input; PEFT's adapter casts that to fp32, and dropout makes another of it."""
     compute = training.compute_bytes
     casts = 0
-    if training.lora is not None and "down_proj" in targeted(shape, training.lora) and compute < _FP32:
+    if training.lora is not None and _last_linear_has_adapter(training.lora) and compute < _FP32:
         casts = 2 * _FP32 if training.lora.dropout else _FP32
     return (compute + casts) * shape.intermediate_size
+
+
+def _last_linear_has_adapter(lora: ResolvedLora) -> bool:
+    return lora.all_linear or "down_proj" in lora.target_modules
 
 
 def targeted(shape: ModelShape, lora: ResolvedLora) -> dict[str, tuple[int, int]]:

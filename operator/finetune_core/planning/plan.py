@@ -1,7 +1,7 @@
 """plan(): the method, the settings and the reasons, or what would fit instead."""
 
-from finetune_core.api.job import FineTuneJobSpec, Method
-from finetune_core.api.plan import Plan, Reason, ResolvedHyperparameters, Warning
+from finetune_core.api.job import Budget, FineTuneJobSpec, Method
+from finetune_core.api.plan import Estimate, Plan, Reason, ResolvedHyperparameters, Warning
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.alternatives import alternatives
 from finetune_core.planning.estimate import estimate, over_budget
@@ -37,7 +37,7 @@ def plan(
     answer = _decide(spec, shape, data, gpu, storage_bytes_per_second)
     if answer.feasible:
         return answer
-    return answer.model_copy(update={"alternatives": alternatives(spec, shape, data, gpu, _decide)})
+    return answer.model_copy(update={"alternatives": alternatives(spec, shape, data, gpu, _peak)})
 
 
 def plans_for_all(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics) -> list[Plan]:
@@ -59,19 +59,44 @@ def _decide(
 ) -> Plan:
     """The plan without alternatives."""
     settings = Settings(spec, shape, data, gpu)
+    found, rejected = _first(settings)
+    if found is None:
+        return Plan(feasible=False, gpu=settings.planned_gpu, reasons=rejected)
+    return _feasible(*found, rejected, settings, storage_bytes_per_second)
+
+
+def _peak(spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, gpu: Gpu) -> tuple[Method, int] | None:
+    """Of a job that can be trained, the method and the predicted peak."""
+    found, _ = _first(Settings(spec, shape, data, gpu))
+    return (found[0], found[1].peak_bytes) if found else None
+
+
+def _first(settings: Settings) -> tuple[tuple[Method, Fit] | None, list[Reason]]:
+    """The first method that can be, with its shape, and why those before it cannot."""
     rejected: list[Reason] = []
-    methods = METHODS if spec.method == "auto" else (spec.method,)
-    for method in methods:
+    asked = settings.spec.method
+    for method in METHODS if asked == "auto" else (asked,):
         problem, fit = _try(method, settings)
         if problem or fit is None:
             rejected.append(Reason(field="method", value=method, because=problem))
-            continue
-        answer = _feasible(method, fit, rejected, settings, storage_bytes_per_second)
-        assert answer.estimate is not None
-        if not (beyond := over_budget(spec.budget, answer.estimate)):
-            return answer
-        rejected.append(Reason(field="budget", value=method, because=beyond))
-    return Plan(feasible=False, gpu=settings.planned_gpu, reasons=rejected)
+        elif beyond := _over_budget(method, fit, settings):
+            rejected.append(Reason(field="budget", value=method, because=beyond))
+        else:
+            return (method, fit), rejected
+    return None, rejected
+
+
+def _over_budget(method: Method, fit: Fit, settings: Settings) -> str:
+    """What is beyond the job's budget, or an empty string."""
+    if settings.spec.budget == Budget():
+        return ""
+    resolved, _ = settings.resolve(method, fit)
+    return over_budget(settings.spec.budget, _expected(fit, resolved, settings))
+
+
+def _expected(fit: Fit, resolved: ResolvedHyperparameters, settings: Settings) -> Estimate:
+    asked = settings.spec.gpu
+    return estimate(settings.shape, fit.training, resolved, settings.data, settings.gpu, asked.per_node, asked.nodes)
 
 
 def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
@@ -91,8 +116,8 @@ def _try(method: Method, settings: Settings) -> tuple[str, Fit | None]:
     if not fit.fits:
         hint = settings.undivided(method) if gpu.count > 1 else ""
         return (
-            f"{method} needs {_gib(fit.memory.peak_bytes)}{' on each GPU' if gpu.count > 1 else ''} at the least, "
-            f"of {gpu.type}'s {_gib(settings.memory_bytes)} a plan may use {_gib(fit.memory.budget_bytes)}"
+            f"{method} needs {_gib(fit.peak_bytes)}{' on each GPU' if gpu.count > 1 else ''} at the least, "
+            f"of {gpu.type}'s {_gib(settings.memory_bytes)} a plan may use {_gib(fit.budget_bytes)}"
             f"{'; ' if hint else ''}{hint}",
             None,
         )
@@ -108,14 +133,11 @@ def _feasible(
         value=method,
         because="given in the job"
         if given
-        else f"the first of full, lora, qlora that fits: predicted peak {_gib(fit.memory.peak_bytes)} "
-        f"of {_gib(fit.memory.budget_bytes)} usable on {'each ' if settings.gpus > 1 else ''}{settings.gpu.name}",
+        else f"the first of full, lora, qlora that fits: predicted peak {_gib(fit.peak_bytes)} "
+        f"of {_gib(fit.budget_bytes)} usable on {'each ' if settings.gpus > 1 else ''}{settings.gpu.name}",
     )
     resolved, reasons = settings.resolve(method, fit)
-    asked = settings.spec.gpu
-    expected = estimate(
-        settings.shape, fit.training, resolved, settings.data, settings.gpu, asked.per_node, asked.nodes
-    )
+    expected = _expected(fit, resolved, settings)
     told = warnings(method, resolved, expected, settings.spec.dataset, settings.data, settings.gpu)
     pod, time_to_store = pod_resources(
         method,

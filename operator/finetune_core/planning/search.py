@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from finetune_core.api.plan import Memory
+from finetune_core.api.plan import Memory, MemoryParts
 from finetune_core.contract import ModelShape
 from finetune_core.planning.gpus import Gpu
 from finetune_core.planning.memory import predict, usable_share
@@ -16,15 +16,22 @@ SLOWER_BUT_SMALLER = 1.02
 
 @dataclass(frozen=True)
 class Fit:
-    """The shape taken, its memory, and whether it is within the budget."""
+    """A shape, its memory, and whether it is within the budget."""
 
     training: TrainingShape
-    memory: Memory
+    parts: MemoryParts
+    peak_bytes: int
+    budget_bytes: int
 
     @property
     def fits(self) -> bool:
         """Whether the predicted peak is within the budget."""
-        return self.memory.peak_bytes <= self.memory.budget_bytes
+        return self.peak_bytes <= self.budget_bytes
+
+    @property
+    def memory(self) -> Memory:
+        """As it stands in a plan."""
+        return Memory(peak_bytes=self.peak_bytes, budget_bytes=self.budget_bytes, parts=self.parts)
 
 
 def search(
@@ -52,10 +59,10 @@ def search(
     tried = list(_candidates(shape, base, budget, micro_batch_sizes, checkpointing))
     fitting = [fit for fit in tried if fit.fits]
     if not fitting:
-        return min(tried, key=lambda fit: fit.memory.peak_bytes)
+        return min(tried, key=lambda fit: fit.peak_bytes)
     seconds = [_seconds_of_a_row(shape, fit.training, gpu, typical_tokens) for fit in fitting]
     near = [fit for fit, took in zip(fitting, seconds, strict=True) if took <= min(seconds) * SLOWER_BUT_SMALLER]
-    return min(near, key=lambda fit: fit.memory.peak_bytes)
+    return min(near, key=lambda fit: fit.peak_bytes)
 
 
 def _candidates(
@@ -66,7 +73,7 @@ def _candidates(
         for size in sorted(micro_batch_sizes):
             training = replace(base, micro_batch_size=size, activation_checkpointing=recompute)
             parts = predict(shape, training)
-            fit = Fit(training, Memory(peak_bytes=parts.total(), budget_bytes=budget, parts=parts))
+            fit = Fit(training, parts, parts.total(), budget)
             yield fit
             if not fit.fits:
                 break

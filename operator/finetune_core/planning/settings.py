@@ -43,6 +43,14 @@ class Reasons:
         return value
 
 
+class Unsaid(Reasons):
+    """Values alone: for what is not to be told yet."""
+
+    def note(self, name: str, value: Value, because: str) -> Value:
+        """The value."""
+        return value
+
+
 def _as_text(value: Any) -> str:
     """A value as one would write it in YAML, a list without its brackets."""
     if isinstance(value, bool):
@@ -127,7 +135,7 @@ class Settings:
             return f"precision bf16 was given, and {self.gpu.name} has no bf16: leave it out or write fp16"
         if given.precision == "fp16" and self.gpu.is_cpu:
             return "precision fp16 was given, and the CPU does not train in it: leave it out or write fp32"
-        if method == "full" and given.master_weights == "none" and self.precision(Reasons()) != "bf16":
+        if method == "full" and given.master_weights == "none" and self.precision(Unsaid()) != "bf16":
             return "masterWeights none was given, and it needs precision bf16"
         if method == "full" and given.master_weights == "none" and given.optimizer == "adamw-8bit":
             return (
@@ -265,7 +273,7 @@ class Settings:
         masters: list[MasterWeights | None] = [None]
         if method == "full":
             given = self.spec.hyperparameters.master_weights
-            compensates = self.precision(Reasons()) == "bf16" and self.spec.hyperparameters.optimizer == "adamw"
+            compensates = self.precision(Unsaid()) == "bf16" and self.spec.hyperparameters.optimizer == "adamw"
             masters = [given] if given else ["fp32", "none"] if compensates else ["fp32"]
         fits = []
         for master_weights in masters:
@@ -276,15 +284,15 @@ class Settings:
                 if fit.fits:
                     return fit
                 fits.append(fit)
-        return min(fits, key=lambda fit: fit.memory.peak_bytes)
+        return min(fits, key=lambda fit: fit.peak_bytes)
 
     def _has_varlen_kernel(self) -> bool:
         """torch's takes 16-bit numbers, from Ampere on, and heads of at most 256."""
         capability = self.gpu.compute_capability or (0, 0)
-        return capability >= (8, 0) and self.precision(Reasons()) != "fp32" and self.shape.head_dim <= 256
+        return capability >= (8, 0) and self.precision(Unsaid()) != "fp32" and self.shape.head_dim <= 256
 
     def _search(self, method: Method, master_weights: MasterWeights | None, sharding: Sharding) -> Fit:
-        quiet = Reasons()
+        quiet = Unsaid()
         given = self.spec.hyperparameters
         cutoff = self.cutoff(quiet)
         packing = self.packing(quiet)
