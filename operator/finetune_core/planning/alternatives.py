@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 
-from finetune_core.api.job import FineTuneJobSpec, Method
+from finetune_core.api.job import Budget, FineTuneJobSpec, Method
 from finetune_core.api.plan import Alternative
 from finetune_core.contract import DataStatistics, ModelShape
 from finetune_core.planning.gpus import Gpu, catalogue
@@ -46,16 +46,20 @@ def _other_methods(
             because = "below the rule of thumb, but predicted to fit" if spec.method == "auto" else "needs less memory"
             yield _alternative(f"method={method}", answer, because)
             return
-    explicit = spec.model_copy(update={"method": "qlora"})
-    for cutoff in [*reversed(CUTOFFS), SHORTEST_CUTOFF]:
-        if cutoff >= data.lengths.max or cutoff >= (spec.hyperparameters.cutoff_length or cutoff + 1):
-            continue
-        shorter = spec.hyperparameters.model_copy(update={"cutoff_length": cutoff})
-        if answer := peak(explicit.model_copy(update={"hyperparameters": shorter}), shape, data, gpu):
+    for cutoff in _shorter_cutoffs(spec, data):
+        changed = spec.hyperparameters.model_copy(update={"cutoff_length": cutoff})
+        shorter = spec.model_copy(update={"method": "qlora", "hyperparameters": changed})
+        if answer := peak(shorter, shape, data, gpu):
             yield _alternative(
                 f"method=qlora hyperparameters.cutoffLength={cutoff}", answer, "rows longer than that lose their end"
             )
             return
+
+
+def _shorter_cutoffs(spec: FineTuneJobSpec, data: DataStatistics) -> list[int]:
+    """Below the longest row and below what the job says, the longest first."""
+    longest = min(data.lengths.max, spec.hyperparameters.cutoff_length or data.lengths.max)
+    return [cutoff for cutoff in [*reversed(CUTOFFS), SHORTEST_CUTOFF] if cutoff < longest]
 
 
 def _smaller_models(spec: FineTuneJobSpec, data: DataStatistics, gpu: Gpu, peak: Peak) -> Iterator[Alternative]:
@@ -86,12 +90,16 @@ def _other_gpus(
     spec: FineTuneJobSpec, shape: ModelShape, data: DataStatistics, peak: Peak
 ) -> Iterator[tuple[float, Alternative]]:
     found = 0
+    # The largest memory that is not enough, with bf16 and without; where there is a budget, it may be that.
+    too_small = {True: 0, False: 0}
     for gpu in sorted(catalogue(), key=lambda gpu: (gpu.price_per_hour, gpu.memory_bytes)):
-        if gpu.is_cpu or gpu.is_slice or found == MOST_GPUS:
+        if gpu.is_cpu or gpu.is_slice or found == MOST_GPUS or gpu.memory_bytes <= too_small[gpu.bf16]:
             continue  # few clusters have slices, and theirs are cut their own way
         if answer := peak(spec, shape, data, gpu):
             found += 1
             yield _priced(f"gpu.type={gpu.name}", answer, spec.gpu.count * gpu.price_per_hour)
+        elif spec.budget == Budget():
+            too_small[gpu.bf16] = gpu.memory_bytes
 
 
 def _priced(change: str, answer: tuple[Method, int], price: float) -> tuple[float, Alternative]:
