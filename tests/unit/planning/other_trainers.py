@@ -52,8 +52,7 @@ class Habits:
     head_in_4_bit: bool = False
     keeps_inputs_of_4_bit: int = 0
     """How often: MatMul4Bit of bitsandbytes 0.41 keeps the input of a frozen linear, which its backward pass does not
-    use. LitGPT's newer table has each twice: beside LoRA of the same rows, QLoRA of TinyLlama, Llama 2 and Mistral takes
-    so much more."""
+    use. LitGPT's newer table has each twice: so much more than LoRA does QLoRA of Llama 2 and Mistral take."""
     fused_kernels: bool = False
     """Norms keep their input in the compute type and nothing in fp32."""
     one_qkv: bool = False
