@@ -43,10 +43,6 @@ EXPLAINED: dict[tuple[str, str], dict[tuple[int, ...], str]] = {
         "which is predicted to 3 %",
     },
     ("qwen-readme", "Full-parameter"): {(1, 2, 3, 4, 5): DEEPSPEED},
-    ("swift-benchmark", "Quantization"): {
-        (4, 8, 12): "QLoRA saves 4.2 GB of LoRA's 29.8 here, where its weights are 9.5 GB smaller: bitsandbytes 0.41 "
-        "leaves much behind in the allocator, or keeps more than we know of",
-    },
     ("swift-benchmark", "Model Type & Max Length, LoRA"): {
         (1, 2, 3, 4): MANY_LENGTHS,
         (29, 30): MANY_LENGTHS + "; from 2048 to 4096 tokens it grows by 11 GiB, of Qwen 7B with twice the words by 8",
