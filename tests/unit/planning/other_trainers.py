@@ -54,8 +54,8 @@ class Habits:
     """How often: MatMul4Bit of bitsandbytes 0.41 keeps the input of a frozen linear, which its backward pass does not
     use. LitGPT's newer table has each twice: so much more than LoRA does QLoRA of Llama 2 and Mistral take."""
     keeps_inputs_despite_checkpointing: bool = False
-    """bitsandbytes 0.41 holds these inputs where checkpointing without reentrance does not find them. That it is so here
-    is from the table: its rows of 32, 40 and 80 layers are predicted to 15 % with it, and to 40 % without."""
+    """bitsandbytes 0.41 holds these inputs where checkpointing without reentrance does not find them. That it is so
+    here is from the table: its rows of 32, 40 and 80 layers are predicted to 15 % with it, and to 40 % without."""
     fused_kernels: bool = False
     """Norms keep their input in the compute type and nothing in fp32."""
     one_qkv: bool = False
