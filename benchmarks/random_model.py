@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from finetune_core.contract import ModelShape
+from finetune_core.planning.training_shape import TrainingShape
+from finetune_trainer.attention import ROW_BY_ROW
+from finetune_trainer.model import DTYPES
 
 SEED = 1
 
@@ -30,6 +34,32 @@ def config_of(shape: ModelShape, **more: int | None) -> PreTrainedConfig:
         tie_word_embeddings=shape.tied_embeddings,
         **more,
     )
+
+
+def model_to_train(shape: ModelShape, training: TrainingShape) -> PreTrainedModel:
+    """What ``finetune_trainer.model`` loads, on torch's device of the moment, before 4-bit numbers and adapters."""
+    dtype = torch.float32 if training.master_weights == "fp32" else DTYPES[training.precision]
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(
+        config_of(shape), dtype=dtype, attn_implementation=ROW_BY_ROW
+    )
+    if training.activation_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model.train()
+
+
+def with_adapters(model: PreTrainedModel, shape: ModelShape, training: TrainingShape) -> PreTrainedModel | PeftModel:
+    """The same with the adapters of the training, which alone learn then; as it is where there are none."""
+    if training.lora is None:
+        return model
+    model.requires_grad_(False)
+    adapters = LoraConfig(
+        r=training.lora.rank,
+        lora_alpha=training.lora.alpha,
+        lora_dropout=training.lora.dropout,
+        target_modules=list(shape.linear_shapes) if training.lora.all_linear else training.lora.target_modules,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapters)
 
 
 def save_random_model(shape: ModelShape, folder: Path, dtype: torch.dtype, device: torch.device) -> None:

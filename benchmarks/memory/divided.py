@@ -23,18 +23,15 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import torch
-from peft import LoraConfig, get_peft_model
-from random_model import config_of
+from random_model import model_to_train, with_adapters
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from finetune_core.api.plan import ResolvedLora
 from finetune_core.contract import ModelShape
 from finetune_core.planning.memory import predict
 from finetune_core.planning.training_shape import TrainingShape
-from finetune_trainer.attention import ROW_BY_ROW
 from finetune_trainer.group import Group
 from finetune_trainer.loss import WithLoss
 from finetune_trainer.model import DTYPES
@@ -155,7 +152,8 @@ def _count_here(names: list[str]) -> None:
     found = {}
     for name in names:
         training = cases()[name]
-        model = WithLoss(_model(training))
+        torch.manual_seed(1)
+        model = WithLoss(with_adapters(model_to_train(SHAPE, training), SHAPE, training))
         shard(model, {}, group, torch.device("cpu"), DTYPES[training.precision])
         live, batch = _Live(), _batch(training)
         autocast = training.precision != "fp32"
@@ -169,28 +167,6 @@ def _count_here(names: list[str]) -> None:
         found[name] = live.peak
     group.leave()
     print(json.dumps(found))
-
-
-def _model(training: TrainingShape) -> PreTrainedModel:
-    dtype = torch.float32 if training.master_weights == "fp32" else DTYPES[training.precision]
-    torch.manual_seed(1)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(
-        config_of(SHAPE), dtype=dtype, attn_implementation=ROW_BY_ROW
-    )
-    if training.activation_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    model.train()
-    if training.lora is None:
-        return model
-    model.requires_grad_(False)
-    adapters = LoraConfig(
-        r=training.lora.rank,
-        lora_alpha=training.lora.alpha,
-        lora_dropout=training.lora.dropout,
-        target_modules=list(SHAPE.linear_shapes),
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, adapters)
 
 
 def _batch(training: TrainingShape) -> MicroBatch:

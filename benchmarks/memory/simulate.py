@@ -21,16 +21,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
 import bitsandbytes as bnb
 import torch
 from bitsandbytes.functional import QuantState
 from cases import experts, grid
-from peft import LoraConfig, get_peft_model
+from random_model import model_to_train, with_adapters
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from finetune_core.api.plan import ResolvedLora, ResolvedQuantization
 from finetune_core.contract import ModelShape
@@ -95,29 +97,11 @@ class _Live(TorchDispatchMode):
 
 def _without_content(shape: ModelShape, training: TrainingShape) -> nn.Module:
     """The model as ``finetune_trainer.model`` makes it, on no device."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from random_model import config_of
-
-    config = config_of(shape)
-    dtype = torch.float32 if training.master_weights == "fp32" else DTYPES[training.precision]
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention.ROW_BY_ROW)
-    if training.activation_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    model.train()
-    if training.lora is None:
-        return model
+        model = model_to_train(shape, training)
     if training.quantization is not None:
         _make_linears_4_bit(model, training)
-    model.requires_grad_(False)
-    adapters = LoraConfig(
-        r=training.lora.rank,
-        lora_alpha=training.lora.alpha,
-        lora_dropout=training.lora.dropout,
-        target_modules=list(shape.linear_shapes) if training.lora.all_linear else training.lora.target_modules,
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, adapters)
+    return with_adapters(model, shape, training)
 
 
 def _make_linears_4_bit(model: PreTrainedModel, training: TrainingShape) -> None:

@@ -134,7 +134,7 @@ def _whole(shape: ModelShape, training: TrainingShape) -> _Whole:
         backward += training.compute_bytes * shape.vocab_size * shape.hidden_size
         backward += 4 * (shape.parameters - embedding) // shape.num_layers
         end += (training.compute_bytes + 4) * embedding + _share(4 * embedding, training.shards)
-    return _Whole(ahead, forward, outside, backward, end)
+    return _Whole(ahead=ahead, forward=forward, loss=outside, backward=backward, end=end)
 
 
 def gathered_bytes(shape: ModelShape, training: TrainingShape, layers: int) -> int:
